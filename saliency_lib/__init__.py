@@ -1,0 +1,54 @@
+"""saliency_lib: what a convolutional network sees, after Simonyan, Vedaldi and Zisserman (2013).
+
+    import saliency_lib as sl
+    model = sl.load_model()
+    images = sl.to_tensor(sl.sample_photo("chelsea"))
+    sl.saliency_map(model, images, "Egyptian cat")
+
+The files read in the order in which the data flows: images, categories, models, targets, relu_rules, maps, gradients;
+then the faces: plots, widgets, and the command line in cli.
+"""
+
+from saliency_lib.categories import Categories, imagenet_categories
+from saliency_lib.errors import ImageError, ModelError, SaliencyError, TargetError
+from saliency_lib.gradients import (
+    LinearApproximation,
+    input_gradient,
+    linear_approximation,
+    saliency_map,
+    top_class_maps,
+)
+from saliency_lib.images import SamplePhoto, load_image, sample_photo, sample_photos, to_image, to_tensor
+from saliency_lib.maps import reduce_channels
+from saliency_lib.models import Classifier, Prediction, as_classifier, available_models, device, load_model
+from saliency_lib.relu_rules import relu_rule
+from saliency_lib.targets import posterior
+
+__all__ = [
+    "Categories",
+    "Classifier",
+    "ImageError",
+    "LinearApproximation",
+    "ModelError",
+    "Prediction",
+    "SaliencyError",
+    "SamplePhoto",
+    "TargetError",
+    "as_classifier",
+    "available_models",
+    "device",
+    "imagenet_categories",
+    "input_gradient",
+    "linear_approximation",
+    "load_image",
+    "load_model",
+    "posterior",
+    "reduce_channels",
+    "relu_rule",
+    "saliency_map",
+    "sample_photo",
+    "sample_photos",
+    "to_image",
+    "to_tensor",
+    "top_class_maps",
+]

@@ -1,0 +1,121 @@
+"""The derivative of a class score with respect to the image: all of the paper's section 3 stands on it.
+
+    w = sl.input_gradient(model, images, "Egyptian cat")    # w = dS_c / dI at I_0,      (N, 3, H, W)
+    M = sl.saliency_map(model, images, "Egyptian cat")      # M_ij = max_k |w_ijk|,      (N, H, W)
+
+Nothing of yours changes: not the model's mode, gradients or flags, not the images, not the random state.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from saliency_lib.errors import ModelError
+from saliency_lib.images import check_images
+from saliency_lib.maps import reduce_channels
+from saliency_lib.models import Prediction, class_scores, predictions
+from saliency_lib.relu_rules import Rule, relu_rule
+from saliency_lib.targets import Target, categories_of, select
+
+
+def input_gradient(model: nn.Module, images: Tensor, target: Target = None, *, rule: str | Rule = "backprop") -> Tensor:
+    """The derivative of the class score with respect to the image, w = dS_c / dI at I_0.
+
+    Equation (4) of the paper, by one backward pass. `images` is (N, 3, H, W) in [0, 1], and so is the result's shape;
+    its unit is score per unit of pixel value. `target` says which S to explain (see `targets`), by default each
+    image's top class. `rule` says how a ReLU goes backward (see `relu_rule`); under any but `"backprop"` the result is
+    no derivative.
+
+    Raises `ImageError`, `TargetError` or `ModelError` if one of the three cannot be used. Chapters 2 and 3 teach it.
+    """
+    with _differentiable(model, check_images(images)) as I, relu_rule(rule):
+        S = select(class_scores(model, I), target, categories_of(model))
+    return _gradient(S.sum(), I)  # an image's score depends on that image alone: the sum's gradient is all of theirs
+
+
+def saliency_map(model: nn.Module, images: Tensor, target: Target = None, *, rule: str | Rule = "backprop") -> Tensor:
+    """The image-specific class saliency M_ij = max_k |w_ijk| (section 3.1): (N, H, W), values >= 0.
+
+    Arguments and errors as in `input_gradient`. Chapter 3 teaches it.
+    """
+    return reduce_channels(input_gradient(model, images, target, rule=rule))
+
+
+def top_class_maps(
+    model: nn.Module, image: Tensor, k: int = 5, *, rule: str | Rule = "backprop"
+) -> tuple[list[Prediction], Tensor]:
+    """What the network sees in one image, and where: its k best classes, and the saliency map (k, H, W) of each.
+
+    One forward pass is shared by k backward passes; the maps equal `saliency_map` with each class as the target.
+
+    `image` is (1, 3, H, W); errors as in `input_gradient`. Chapter 3 teaches it.
+    """
+    if len(check_images(image)) != 1:
+        raise ModelError(f"expected one image, and got a batch of {len(image)}")
+    with _differentiable(model, image) as I, relu_rule(rule):
+        scores = class_scores(model, I)
+    best = predictions(scores.detach(), k, categories_of(model))[0]
+    gradients = [_gradient(scores[0, prediction.class_index], I, retain_graph=True) for prediction in best]
+    return best, reduce_channels(torch.cat(gradients))
+
+
+@dataclass(frozen=True)
+class LinearApproximation:
+    """The plane that touches the class score at I_0: S_c(I) ~ w^T I + b (equation 3).
+
+    `weights` w is (N, 3, H, W), `bias` b is (N,). Calling it on images (N, 3, H, W), or (1, 3, H, W), gives (N,)
+    approximate scores in float64: the sum runs over 3 H W products and should not add rounding of its own.
+    """
+
+    weights: Tensor
+    bias: Tensor
+
+    def __call__(self, images: Tensor) -> Tensor:
+        return _dot(self.weights, images) + self.bias
+
+
+def linear_approximation(model: nn.Module, images: Tensor, target: Target = None) -> LinearApproximation:
+    """The first-order Taylor expansion of the class score at each image I_0, as w and b = S_c(I_0) - w^T I_0.
+
+    Equation (3) of the paper. Arguments and errors as in `input_gradient`. Chapter 2 teaches it.
+    """
+    with _differentiable(model, check_images(images)) as I:
+        S = select(class_scores(model, I), target, categories_of(model))
+    w = _gradient(S.sum(), I)
+    return LinearApproximation(w, S.detach().cpu().double() - _dot(w, images))
+
+
+def _dot(w: Tensor, I: Tensor) -> Tensor:
+    return (w.cpu().double() * I.detach().cpu().double()).flatten(1).sum(1)
+
+
+@contextmanager
+def _differentiable(model: nn.Module, images: Tensor) -> Iterator[Tensor]:
+    """The images as a leaf to differentiate by, while `model` is in evaluation mode and gradients are on.
+
+    A model that was training goes back to it afterwards, on errors too.
+    """
+    training = [module for module in model.modules() if module.training] if isinstance(model, nn.Module) else []
+    try:
+        for module in training:
+            module.training = False
+        with torch.inference_mode(False), torch.enable_grad():
+            yield images.detach().clone().requires_grad_()
+    finally:
+        for module in training:
+            module.training = True
+
+
+def _gradient(S: Tensor, I: Tensor, retain_graph: bool = False) -> Tensor:
+    """dS/dI alone: asking for nothing else, no weight's gradient is ever computed."""
+    if not S.requires_grad:
+        raise ModelError(
+            "the score has no gradient: the model computes under no_grad or inference_mode, detaches, or rounds"
+        )
+    (w,) = torch.autograd.grad(S, I, retain_graph=retain_graph, allow_unused=True)
+    if w is None:
+        raise ModelError("the score does not depend on the image")
+    return w

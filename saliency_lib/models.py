@@ -1,0 +1,198 @@
+"""Networks that take images in [0, 1] and return unnormalized class scores.
+
+    model = sl.load_model()                 # EfficientNet-Lite0, trained on ImageNet; its weights are installed with us
+    model(images)                           # (N, 3, H, W) in [0, 1] -> (N, 1000) scores S_c(I), before the softmax
+    model.top(images)                       # what it sees, by name
+
+A `Classifier` is frozen and in evaluation mode, and normalizes its input itself: a derivative with respect to `images`
+is a derivative with respect to what one sees.
+"""
+
+import copy
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from saliency_lib.categories import Categories, imagenet_categories, numbered_categories
+from saliency_lib.errors import ModelError, SaliencyError
+from saliency_lib.images import check_images
+
+EMBEDDED = "efficientnet_lite0"
+
+
+class Prediction(NamedTuple):
+    """One class of one image: its score before the softmax, and its posterior probability after it."""
+
+    class_index: int
+    name: str
+    score: float
+    probability: float
+
+
+class Classifier(nn.Module):
+    """A frozen network in evaluation mode: images (N, 3, H, W) in [0, 1] to scores (N, K), normalization inside.
+
+    Made by `load_model` and `as_classifier`. It computes on the device where its weights lie (`model.to("cuda")`),
+    wherever the images come from. Chapter 1 introduces it.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, network: nn.Module, mean: Sequence[float], std: Sequence[float], categories: Categories | None
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.categories = categories
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
+        self.eval().requires_grad_(False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        images = images.to(self.mean.device)
+        return self.network((images - self.mean) / self.std)
+
+    @torch.no_grad()
+    def top(self, images: Tensor, k: int = 5) -> list[list[Prediction]]:
+        """The k classes of highest score for each image, best first.
+
+        Raises `ImageError` if `images` is no batch of images in [0, 1].
+        """
+        return predictions(self(check_images(images)), k, self.categories)
+
+
+def predictions(scores: Tensor, k: int, categories: Categories | None = None) -> list[list[Prediction]]:
+    """The k classes of highest score for each row of the scores (N, K), best first."""
+    count = scores.shape[1]
+    names = (categories or numbered_categories(count)).names
+    probabilities = scores.softmax(1)
+    order = scores.topk(min(k, count)).indices
+    columns = order.tolist(), scores.gather(1, order).tolist(), probabilities.gather(1, order).tolist()
+    return [
+        [Prediction(i, names[i], score, probability) for i, score, probability in zip(*row, strict=True)]
+        for row in zip(*columns, strict=True)
+    ]
+
+
+def as_classifier(
+    module: nn.Module,
+    mean: Sequence[float],
+    std: Sequence[float],
+    categories: Categories | Sequence[str] | None = None,
+) -> Classifier:
+    """A `Classifier` from any network that maps normalized images to scores (N, K).
+
+    The network sees `(images - mean) / std`, with three numbers each, for pixels in [0, 1]. The module is copied:
+    yours keeps its mode and its gradients, and does not see later changes of the copy.
+
+    Raises `ModelError` if `mean` or `std` are not three numbers, or a `std` is not positive.
+    """
+    if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+        raise ModelError(f"mean and std are three numbers each, std positive; got mean={mean}, std={std}")
+    if categories is not None and not isinstance(categories, Categories):
+        categories = Categories(categories)
+    return Classifier(copy.deepcopy(module), mean, std, categories)
+
+
+def device() -> torch.device:
+    """Where to compute: CUDA if there is one, else MPS, else the CPU. The variable SALIENCY_DEVICE overrides.
+
+    Raises `ModelError` if that variable names a device that is not here.
+    """
+    wanted = os.environ.get("SALIENCY_DEVICE")
+    if wanted:
+        try:
+            torch.empty(0, device=wanted)
+        except (RuntimeError, AssertionError):
+            raise ModelError(f"SALIENCY_DEVICE={wanted} is no device of this machine") from None
+        return torch.device(wanted)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def available_models() -> dict[str, str]:
+    """Every name that `load_model` knows, and what it takes here: "embedded", "cached" or "needs a download"."""
+    import torchvision.models
+
+    names = torchvision.models.list_models(module=torchvision.models)
+    return {EMBEDDED: "embedded"} | {
+        name: "cached"
+        if _cache_path(torchvision.models.get_model_weights(name).DEFAULT).exists()
+        else "needs a download"
+        for name in names
+    }
+
+
+def load_model(name: str = EMBEDDED) -> Classifier:
+    """A network trained on ImageNet, on `device()`, ready for images in [0, 1].
+
+    `"efficientnet_lite0"` needs no network access: its weights are installed as a package, are checked by their
+    SHA-256, and give 224 x 224 images 1000 scores. Any classifier of torchvision works by its name where its weights
+    are cached or can be downloaded.
+
+    Raises `ModelError` if the name is unknown, or the weights are missing, corrupt or out of reach.
+    """
+    model = _load_embedded() if name == EMBEDDED else _load_torchvision(name)
+    return model.to(device()).to(memory_format=torch.channels_last)
+
+
+def _load_embedded() -> Classifier:
+    from saliency_lib.lite0 import MEAN, STD, fast_lite0  # here, because importing timm takes seconds
+
+    return Classifier(fast_lite0(), MEAN, STD, imagenet_categories())
+
+
+def _load_torchvision(name: str) -> Classifier:
+    import torchvision.models
+
+    if name not in torchvision.models.list_models(module=torchvision.models):
+        raise ModelError(f"there is no model {name!r}; `python -m saliency_lib models` lists them all")
+    weights = torchvision.models.get_model_weights(name).DEFAULT
+    try:
+        with torch.random.fork_rng(devices=[]):
+            network = torchvision.models.get_model(name, weights=weights)
+    except Exception as error:  # URLError, HTTPError, ConnectionError, UnpicklingError, RuntimeError, ...
+        if _cache_path(weights).exists():
+            raise ModelError(f"the weights in {_cache_path(weights)} are damaged: delete the file") from error
+        raise ModelError(
+            f"the weights of {name} could not be downloaded ({error}); {EMBEDDED} needs no download"
+        ) from error
+    preset = weights.transforms()
+    return Classifier(network, preset.mean, preset.std, imagenet_categories())
+
+
+def _cache_path(weights: Any) -> Path:
+    """Where torch.hub keeps, or would keep, a weight file of torchvision's."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rsplit("/", 1)[-1]
+
+
+def class_scores(model: nn.Module, images: Tensor) -> Tensor:
+    """The unnormalized scores S_c(I) of shape (N, K) that `model` gives to `images`.
+
+    Raises `ModelError` if the output is not a floating-point tensor of that shape.
+    """
+    try:
+        scores = model(images)
+    except SaliencyError:
+        raise
+    except RuntimeError as error:
+        raise ModelError(
+            f"the model cannot run on images of shape {tuple(images.shape)}: {_first_line(error)}"
+        ) from error
+    if not isinstance(scores, Tensor):
+        raise ModelError(f"the model returns {type(scores).__name__}, not a tensor of scores: wrap it so that it does")
+    if scores.ndim != 2 or len(scores) != len(images):
+        raise ModelError(f"expected scores of shape ({len(images)}, K) from the model, and got {tuple(scores.shape)}")
+    if not scores.is_floating_point():
+        raise ModelError(f"the model returns {scores.dtype}, which has no gradient: return scores, not class indices")
+    return scores
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0]
