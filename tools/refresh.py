@@ -89,6 +89,7 @@ def execute(project: Project, path: Path, notebook: NotebookNode, timeout: int) 
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_start=remember,
         record_timing=False,
+        extra_arguments=["--log-level=ERROR"],  # the kernel's own warnings are not the chapter's
     )
     try:
         client.execute(env=kernel_environment())

@@ -1,0 +1,160 @@
+"""A tiny book in a temporary directory: everything the real one has, with a library of three lines."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from tools.project import ROOT, Project
+
+GUIDE = """# Guide
+
+```{math}
+:label: eq-guide
+S_c(I) \\approx w^\\top I + b
+```
+
+Equation {eq}`eq-guide`, {numref}`fig-line`, chapter {doc}`/chapters/02_second`, {term}`saliency map`,
+{cite:t}`simonyan2013deep` and {cite:p}`simonyan2013deep`; `{eq}` is code and $a_1$ is math.
+
+(sec-order)=
+## The order of things
+
+$$
+R_1 = S - w^\\top I
+$$ (eq-rest)
+
+```{warning}
+Not the {ref}`sec-order` you meant.
+```
+
+```{prf:theorem} Exact inside a region
+:label: thm-exact
+The expansion {eq}`eq-rest` is exact.
+```
+"""
+
+EXERCISES = """## Exercises
+
+````{exercise} A sum
+:label: ex-sum
+What is
+
+```{math}
+:label: eq-sum
+1 + 1
+```
+````
+
+```{solution} ex-sum
+:class: dropdown
+Two, by {eq}`eq-sum`.
+```
+
+```{exercise}
+:label: ex-run
+Run it.
+```"""
+
+SECOND = """# Second
+
+As {numref}`fig-line` and {eq}`eq-guide` say, see {ref}`sec-order` and {prf:ref}`thm-exact`.
+
+```{math}
+:label: eq-second
+1 = 1
+```
+
+So {eq}`eq-second`.
+"""
+
+PLOT = """import matplotlib.pyplot as plt
+from saliency_lib import double
+
+figure, axes = plt.subplots(figsize=(3, 2))
+axes.plot([0, double(1)])
+plt.show()"""
+
+FIGURE = {
+    "figure": {"name": "fig-line", "caption": "A line through {eq}`eq-guide`."},
+    "image": {"alt": "A straight line that rises from zero to two."},
+}
+
+
+def plain_cells() -> list[nbformat.NotebookNode]:
+    """A first chapter in which everything occurs that chapters use."""
+    return [
+        new_markdown_cell(GUIDE),
+        new_code_cell(PLOT, metadata={"mystnb": FIGURE}),
+        new_code_cell("print(object())", metadata={"tags": ["nbval-ignore-output"]}),
+        new_markdown_cell(EXERCISES),
+        new_markdown_cell("```{solution-start} ex-run\n:class: dropdown\n```\nAs follows."),
+        new_code_cell("double(2)"),
+        new_markdown_cell("```{solution-end}\n```"),
+    ]
+
+
+def write_notebook(path: Path, cells: list[nbformat.NotebookNode]) -> None:
+    """A notebook whose cells have the identifiers c0, c1, ..."""
+    for number, cell in enumerate(cells):
+        cell["id"] = f"c{number}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(nbformat.writes(new_notebook(cells=cells)), "utf-8")
+
+
+def write_library(root: Path) -> None:
+    """The library of the tiny book, with data."""
+    (root / "saliency_lib" / "data").mkdir(parents=True)
+    (root / "saliency_lib" / "__init__.py").write_text(
+        '"""A library."""\n\n__all__ = ["double"]\n\n\ndef double(x):\n    """Twice `x`."""\n    return 2 * x\n'
+    )
+    (root / "saliency_lib" / "data" / "names.tsv").write_text("0\ttench\n")
+
+
+def make_book(root: Path) -> Project:
+    """A tiny book below `root`."""
+    root.mkdir(parents=True, exist_ok=True)
+    for name in ("_config.yml", "requirements.txt"):
+        shutil.copy(ROOT / name, root)
+    for name in ("_ext", "_static"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "_toc.yml").write_text(
+        "format: jb-book\nroot: intro\nparts:\n"
+        "  - caption: Chapters\n    numbered: true\n    chapters:\n"
+        "      - file: chapters/01_first\n      - file: chapters/02_second\n"
+        "  - caption: Reference\n    chapters:\n"
+        "      - file: reference/glossary\n      - file: reference/bibliography\n"
+    )
+    (root / "intro.md").write_text("# A tiny book\n\nIt begins with {doc}`chapters/01_first`.\n")
+    (root / "reference").mkdir()
+    shutil.copy(ROOT / "reference" / "references.bib", root / "reference")
+    shutil.copy(ROOT / "reference" / "bibliography.md", root / "reference")
+    (root / "reference" / "glossary.md").write_text("# Glossary\n\n```{glossary}\nsaliency map\n  A map.\n```\n")
+    write_library(root)
+    write_notebook(root / "chapters" / "01_first.ipynb", plain_cells())
+    write_notebook(
+        root / "chapters" / "02_second.ipynb", [new_markdown_cell(SECOND), new_code_cell("1 + 1")]
+    )
+    return Project(root)
+
+
+@pytest.fixture
+def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A tiny book that has never been run; kernels find its library before the real one."""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "book"))
+    return make_book(tmp_path / "book")
+
+
+@pytest.fixture
+def edit() -> Callable[[Path, str, str], None]:
+    """Replace text in a file that must contain it."""
+
+    def replace(path: Path, old: str, new: str) -> None:
+        text = path.read_text("utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), "utf-8")
+
+    return replace
