@@ -9,6 +9,9 @@ The files read in the order in which the data flows: images, categories, models,
 then the faces: plots, widgets, and the command line in cli.
 """
 
+import importlib
+from types import ModuleType
+
 from saliency_lib.categories import Categories, imagenet_categories
 from saliency_lib.errors import ImageError, ModelError, SaliencyError, TargetError
 from saliency_lib.gradients import (
@@ -52,3 +55,10 @@ __all__ = [
     "to_tensor",
     "top_class_maps",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """`sl.plots` and `sl.widgets`, imported when first used: matplotlib takes a second to import."""
+    if name in ("plots", "widgets"):
+        return importlib.import_module(f"saliency_lib.{name}")
+    raise AttributeError(f"module 'saliency_lib' has no attribute {name!r}")

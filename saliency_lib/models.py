@@ -65,6 +65,14 @@ class Classifier(nn.Module):
         """
         return predictions(self(check_images(images)), k, self.categories)
 
+    def index(self, target: str | int) -> int:
+        """The index of a class by its name (see `Categories.index`). Raises `TargetError` if none or several match."""
+        return (self.categories or numbered_categories(1000)).index(target)
+
+    def name(self, index: int) -> str:
+        """What class `index` is called."""
+        return self.categories.name(index) if self.categories else f"class {index}"
+
 
 def predictions(scores: Tensor, k: int, categories: Categories | None = None) -> list[list[Prediction]]:
     """The k classes of highest score for each row of the scores (N, K), best first."""

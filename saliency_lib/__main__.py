@@ -1,0 +1,7 @@
+"""`python -m saliency_lib`."""
+
+import sys
+
+from saliency_lib.cli import main
+
+sys.exit(main())

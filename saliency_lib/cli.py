@@ -1,0 +1,109 @@
+"""The package from the command line.
+
+python -m saliency_lib saliency photo.jpg --class "Egyptian cat" --out map.png
+python -m saliency_lib models
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from saliency_lib.errors import SaliencyError
+from saliency_lib.gradients import input_gradient
+from saliency_lib.images import load_image, sample_photo, sample_photos, to_image, to_tensor
+from saliency_lib.maps import REDUCTIONS, reduce_channels
+from saliency_lib.models import EMBEDDED, Prediction, available_models, load_model
+from saliency_lib.relu_rules import RULES
+
+FORMATS = (".png", ".jpg", ".jpeg", ".webp", ".pdf", ".svg")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code: 0, or 2 after one sentence on what was wrong."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except SaliencyError as error:
+        print(f"saliency_lib: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("saliency_lib: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m saliency_lib", description="Ask a convolutional network what it sees, and where."
+    )
+    commands = parser.add_subparsers(title="commands", required=True)
+
+    saliency = commands.add_parser("saliency", help="print the top five classes of a photo and draw a saliency map")
+    saliency.add_argument(
+        "photo", metavar="PHOTO", help="an image file, or a sample photo: " + ", ".join(sample_photos())
+    )
+    saliency.add_argument(
+        "--class", dest="target", metavar="NAME|INDEX", help="the class to explain (default: the top one)"
+    )
+    saliency.add_argument("--model", default=EMBEDDED, metavar="NAME", help=f"the network (default: {EMBEDDED})")
+    saliency.add_argument(
+        "--rule", default="backprop", choices=RULES, help="how a ReLU goes backward (default: backprop)"
+    )
+    saliency.add_argument(
+        "--channels", default="max", choices=REDUCTIONS, help="how colors become one number (default: max)"
+    )
+    saliency.add_argument("--out", required=True, type=Path, metavar="FILE.png", help="where to write the picture")
+    saliency.set_defaults(run=_saliency)
+
+    models = commands.add_parser("models", help="list the networks that are available here and now")
+    models.set_defaults(run=_models)
+    return parser
+
+
+def _saliency(options: argparse.Namespace) -> None:
+    _check_output(options.out)
+    photo = sample_photo(options.photo) if _is_sample(options.photo) else load_image(options.photo)
+    model = load_model(options.model)
+    images = to_tensor(photo)
+    best = model.top(images)[0]
+    wanted = best[0].class_index if options.target is None else model.index(options.target)
+    saliency = reduce_channels(input_gradient(model, images, wanted, rule=options.rule), options.channels)[0]
+    print(_table(best))
+
+    from saliency_lib import plots  # here, because matplotlib takes a second to import
+
+    pictures: dict[str, plots.Picture] = {
+        "what the network is given": to_image(images),
+        f"saliency of {model.name(wanted)}": saliency,
+    }
+    figure = plots.grid(pictures | {"the photo in that light": plots.overlay(to_image(images), saliency)}, size=3)
+    try:
+        figure.savefig(options.out)
+    except OSError as error:
+        raise SaliencyError(f"{options.out} cannot be written ({error.strerror})") from None
+    print(f"\nwrote {options.out}")
+
+
+def _is_sample(photo: str) -> bool:
+    return photo in sample_photos() and not Path(photo).exists()
+
+
+def _check_output(path: Path) -> None:
+    """Say what is wrong with the output before any work is done."""
+    if path.suffix.lower() not in FORMATS:
+        raise SaliencyError(f"{path} should end in one of {', '.join(FORMATS)}")
+    if not path.absolute().parent.is_dir():
+        raise SaliencyError(f"there is no folder {path.absolute().parent} to write to")
+
+
+def _table(best: Sequence[Prediction]) -> str:
+    rows = [f"{p.score:7.2f}  {p.probability:11.3f}  {p.class_index:5d}  {p.name}" for p in best]
+    return "\n".join(["  score  probability  class  name", *rows])
+
+
+def _models(options: argparse.Namespace) -> None:
+    models = available_models()
+    width = max(map(len, models))
+    for name, state in sorted(models.items(), key=lambda item: (item[1] == "needs a download", item[0])):
+        print(f"{name:{width}}  {state}")

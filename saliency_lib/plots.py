@@ -1,0 +1,217 @@
+"""Pictures of pictures: every function takes images or maps and returns a figure, and does nothing else.
+
+A *picture* is an RGB photo (PIL image, or tensor of shape (3, H, W) or (1, 3, H, W) in [0, 1]) or a *map*, (H, W) or
+(1, H, W). Maps are drawn from 0 (black) to their 99.5th percentile (bright), because a few extreme pixels would leave
+the rest dark; pass `top` to draw several on one scale.
+"""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
+
+from saliency_lib.errors import SaliencyError
+from saliency_lib.images import to_image
+from saliency_lib.models import Prediction
+
+Picture = Image.Image | Tensor
+Box = tuple[float, float, float, float]
+
+MAP_COLORS = "inferno"
+SIGNED_COLORS = "RdBu_r"
+COLORS = ("#3b6fb6", "#d1495b", "#2e8b57", "#c98a1b", "#7a5195", "#5c6670")
+INK, FAINT = "#23272e", "#d5d9de"
+STYLE: Any = {
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.edgecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "legend.frameon": False,
+    "lines.linewidth": 2,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
+
+
+class Plot(Figure):
+    """A figure that shows itself in a notebook, once, without pyplot; photos as JPEG, which weighs a tenth of PNG."""
+
+    def __init__(self, width: float, height: float, *, photographic: bool = False) -> None:
+        super().__init__(figsize=(width, height), dpi=150, layout="constrained", facecolor="white")
+        FigureCanvasAgg(self)
+        self.photographic = photographic
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        form = "jpeg" if self.photographic else "png"
+        return {f"image/{form}": base64.b64encode(self.encode(form)).decode()}
+
+    def encode(self, form: str) -> bytes:
+        """The figure as the bytes of a file of format `form`: png, jpeg or webp."""
+        buffer = io.BytesIO()
+        options: dict[str, Any] = {"quality": 85} if form != "png" else {"optimize": True}
+        with matplotlib.rc_context(STYLE):
+            self.savefig(buffer, format=form, pil_kwargs=options)
+        return buffer.getvalue()
+
+    def to_image(self) -> Image.Image:
+        """The figure as a PIL image."""
+        return Image.open(io.BytesIO(self.encode("png"))).convert("RGB")
+
+
+def axes(
+    rows: int, columns: int, width: float, height: float, *, photographic: bool = False
+) -> tuple[Plot, list[Axes]]:
+    """An empty figure of the book's style and its axes, row by row; sizes in inches for the whole."""
+    with matplotlib.rc_context(STYLE):
+        figure = Plot(width, height, photographic=photographic)
+        return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
+
+
+def grid(
+    pictures: Mapping[str, Picture],
+    *,
+    columns: int | None = None,
+    top: float | None = None,
+    boxes: Mapping[str, Box] | None = None,
+    size: float = 2.1,
+) -> Plot:
+    """Pictures side by side, each under its title; photos as they are, maps by brightness.
+
+    `boxes` draws a rectangle `(x0, y0, x1, y1)`, in pixels of the picture, on those named. `size` is the width of one
+    picture in inches. Raises `SaliencyError` if there is nothing to show.
+    """
+    if not pictures:
+        raise SaliencyError("there is no picture to show")
+    columns = columns or min(len(pictures), 4)
+    rows = -(-len(pictures) // columns)
+    tall = max(picture_array(picture).shape[0] / picture_array(picture).shape[1] for picture in pictures.values())
+    lines = max(title.count("\n") + 1 for title in pictures)
+    figure, places = axes(rows, columns, size * columns, (size * tall + 0.2 * lines + 0.08) * rows, photographic=True)
+    for place in places:
+        place.set_axis_off()
+    for place, (title, picture) in zip(places, pictures.items(), strict=False):
+        draw(place, picture, top=top)
+        place.set_title(title, color=INK)
+        if boxes and title in boxes:
+            draw_box(place, boxes[title])
+    return figure
+
+
+def draw(place: Axes, picture: Picture, *, top: float | None = None) -> None:
+    """Draw one picture into axes: a photo as it is, a map by brightness."""
+    values = picture_array(picture)
+    if values.ndim == 3:
+        place.imshow(values)
+    else:
+        place.imshow(values, cmap=MAP_COLORS, vmin=0, vmax=_top(values, top))
+
+
+def draw_box(place: Axes, box: Box, color: str = "#39d98a", label: str = "") -> None:
+    """Draw the outline of a box `(x0, y0, x1, y1)` in pixels of the picture."""
+    x0, y0, x1, y1 = box
+    corners = [x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0]
+    place.plot(*(np.array(c) - 0.5 for c in corners), color=color, linewidth=2, label=label)
+
+
+def picture_array(picture: Picture) -> np.ndarray:
+    """A picture as an array: (H, W, 3) of bytes for a photo, (H, W) of floats for a map."""
+    if isinstance(picture, Image.Image):
+        return np.asarray(picture.convert("RGB"))
+    if picture.ndim >= 3 and picture.shape[-3] == 3:
+        return np.asarray(to_image(picture))
+    values = picture.detach().float().cpu().numpy()
+    values = values[0] if values.ndim == 3 and len(values) == 1 else values
+    if values.ndim != 2:
+        raise SaliencyError(f"a picture is a photo (3, H, W) or a map (H, W), not {tuple(picture.shape)}")
+    return values
+
+
+def colorize(saliency: Tensor, *, top: float | None = None) -> Image.Image:
+    """A map (H, W) as an RGB picture of the same size, black at 0 and bright at `top` (its 99.5th percentile)."""
+    values = picture_array(saliency)
+    return Image.fromarray(
+        (matplotlib.colormaps[MAP_COLORS](values / _top(values, top))[..., :3] * 255).astype(np.uint8)
+    )
+
+
+def overlay(image: Picture, saliency: Tensor, *, top: float | None = None) -> Image.Image:
+    """The photo, dark where the map (H, W) is low and untouched where it is high; both of one size."""
+    photo, values = picture_array(image), picture_array(saliency)
+    if photo.shape[:2] != values.shape:
+        raise SaliencyError(f"the photo has {photo.shape[:2]} pixels and the map {values.shape}")
+    light = np.clip(values / _top(values, top), 0, 1) ** 0.5
+    return Image.fromarray((photo * (0.15 + 0.85 * light[..., None])).astype(np.uint8))
+
+
+def _top(values: np.ndarray, top: float | None) -> float:
+    return (float(np.percentile(values, 99.5)) if top is None else top) or 1.0
+
+
+def signed(gradient: Tensor, *, size: float = 2.6, titles: Sequence[str] = ("red", "green", "blue")) -> Plot:
+    """A gradient (3, H, W) channel by channel: red raises the score, blue lowers it, white does nothing."""
+    values = gradient.detach().float().cpu().numpy()
+    values = values[0] if values.ndim == 4 else values
+    figure, places = axes(1, len(values), size * len(values), size + 0.3, photographic=True)
+    top = _top(np.abs(values), None)
+    for place, channel, title in zip(places, values, titles, strict=True):
+        place.imshow(channel, cmap=SIGNED_COLORS, vmin=-top, vmax=top)
+        place.set_title(title, color=INK)
+        place.set_axis_off()
+    return figure
+
+
+def scores(predictions: Sequence[Prediction], *, width: float = 7.0) -> Plot:
+    """The best classes of one image as bars: scores before the softmax, probabilities after it."""
+    names = [prediction.name for prediction in predictions]
+    figure, (left, right) = axes(1, 2, width, 0.34 * len(names) + 0.75)
+    bars = {
+        left: ([p.score for p in predictions], "score $S_c$", "{:.1f}"),
+        right: ([p.probability for p in predictions], "probability $P_c$", "{:.2f}"),
+    }
+    for place, (values, label, form) in bars.items():
+        drawn = place.barh(names, values, color=[COLORS[0]] + ["#9fb6d6"] * (len(names) - 1), height=0.66)
+        place.bar_label(drawn, labels=[form.format(value) for value in values], padding=3)
+        place.invert_yaxis()
+        place.set_xlabel(label)
+        place.margins(x=0.16)
+        place.tick_params(left=False)
+    right.set_yticklabels([])
+    return figure
+
+
+def curves(
+    x: Sequence[float] | Mapping[str, Sequence[float]],
+    lines: Mapping[str, Sequence[float]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    log: str = "",
+    width: float = 6.0,
+    height: float = 3.4,
+) -> Plot:
+    """Lines over a common x, each labelled in the legend; `log` is "", "x", "y" or "xy" for logarithmic axes."""
+    figure, (place,) = axes(1, 1, width, height)
+    for (label, y), color in zip(lines.items(), COLORS, strict=False):
+        place.plot(x[label] if isinstance(x, Mapping) else x, y, marker="o", markersize=4, color=color, label=label)
+    if "x" in log:
+        place.set_xscale("log")
+    if "y" in log:
+        place.set_yscale("log")
+    place.set_xlabel(xlabel)
+    place.set_ylabel(ylabel)
+    place.grid(color=FAINT, linewidth=0.6)
+    if len(lines) > 1:
+        place.legend()
+    return figure
