@@ -5,6 +5,7 @@ import os
 import re
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -70,6 +71,22 @@ def kernel_environment() -> dict[str, str]:
     return {**kept, "PYTHONHASHSEED": "0", "JUPYTER_PREFER_ENV_PATH": "1"}
 
 
+def interruptible(client: NotebookClient) -> None:
+    """Run a notebook in a thread of its own: in the main one, nbclient would take Ctrl-C for itself and lose it."""
+    with ThreadPoolExecutor(1) as worker:
+        future = worker.submit(client.execute, env=kernel_environment())
+        try:
+            while not future.done():
+                wait([future], timeout=0.2)
+        except KeyboardInterrupt:
+            while not future.done():
+                if client.km and (process := getattr(client.km.provisioner, "process", None)):
+                    process.kill()
+                wait([future], timeout=0.2)
+            raise
+        future.result()
+
+
 def execute(project: Project, path: Path, notebook: NotebookNode, timeout: int) -> NotebookNode:
     """A run copy of a chapter, tidied and stamped; raises BookError naming chapter, cell and error."""
     name = project.relative(path)
@@ -92,7 +109,7 @@ def execute(project: Project, path: Path, notebook: NotebookNode, timeout: int) 
         extra_arguments=["--log-level=ERROR"],  # the kernel's own warnings are not the chapter's
     )
     try:
-        client.execute(env=kernel_environment())
+        interruptible(client)
     except CellExecutionError as error:
         sentence = ANSI.sub("", f"{error.ename}: {error.evalue}".strip()).splitlines()[0]
         raise BookError(f"{name}, cell {current[0] + 1}: {sentence}") from None

@@ -135,9 +135,7 @@ def make_book(root: Path) -> Project:
     (root / "reference" / "glossary.md").write_text("# Glossary\n\n```{glossary}\nsaliency map\n  A map.\n```\n")
     write_library(root)
     write_notebook(root / "chapters" / "01_first.ipynb", plain_cells())
-    write_notebook(
-        root / "chapters" / "02_second.ipynb", [new_markdown_cell(SECOND), new_code_cell("1 + 1")]
-    )
+    write_notebook(root / "chapters" / "02_second.ipynb", [new_markdown_cell(SECOND), new_code_cell("1 + 1")])
     return Project(root)
 
 

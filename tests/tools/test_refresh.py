@@ -1,0 +1,168 @@
+"""Exactly the stale chapters are run; what is written is the same every time; nothing is lost when a run fails."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+from tools import book as command
+from tools import refresh
+from tools.project import BookError, Project
+from tools.stamp import WHY
+from tools.tidy import WIDGET_STATE, dumps, tidy
+
+Edit = Callable[[Path, str, str], None]
+
+
+def run(book: Project, *arguments: str) -> int:
+    """The command line on the tiny book."""
+    return command.main(["--root", str(book.root), *arguments])
+
+
+def test_only_what_is_stale_runs_and_one_line_of_the_library_makes_all_stale(
+    book: Project, edit: Edit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(book, "refresh") == 0
+    first, second = (path.read_bytes() for path in book.chapters)
+    assert b"image/png" in first
+    capsys.readouterr()
+
+    assert run(book, "refresh") == 0
+    assert capsys.readouterr().out.count("up to date") == 2
+
+    edit(book.chapters[1], "1 + 1", "1 + 2")
+    assert run(book, "refresh") == 0
+    assert "01_first.ipynb: up to date" in capsys.readouterr().out
+    assert book.chapters[0].read_bytes() == first
+    assert book.chapters[1].read_bytes() != second
+
+    edit(book.root / "saliency_lib" / "__init__.py", "2 * x", "3 * x")
+    assert run(book, "refresh", "--check") == 1
+    assert capsys.readouterr().err.count(WHY["library"]) == 2
+    assert run(book, "refresh") == 0
+    outputs = refresh.read(book.chapters[0]).cells[5].outputs
+    assert outputs[0].data["text/plain"] == "6"
+    assert run(book, "refresh", "--check") == 0
+
+
+def test_running_twice_writes_the_same_bytes(book: Project) -> None:
+    chapter = book.chapters[0]
+    assert run(book, "refresh", "--force", str(chapter)) == 0
+    once = chapter.read_bytes()
+    assert run(book, "refresh", "--force", str(chapter)) == 0
+    assert chapter.read_bytes() == once
+    assert b"at 0x0>" in once
+    assert str(book.root).encode() not in once
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("print(1)\nraise ValueError('no such cat\\nmore')", "cell 2: ValueError: no such cat"),
+        ("import time; time.sleep(60)", "cell 2: still running after 2 s"),
+        ("import os; os._exit(1)", "cell 2: the kernel died"),
+    ],
+)
+def test_a_failure_names_chapter_cell_and_error_and_keeps_the_old_notebook(
+    book: Project, capsys: pytest.CaptureFixture[str], source: str, sentence: str
+) -> None:
+    chapter = book.chapters[1]
+    cells = [new_markdown_cell("# Second", id="a"), new_code_cell(source, id="b")]
+    chapter.write_text(nbformat.writes(nbformat.v4.new_notebook(cells=cells)), "utf-8")
+    before = chapter.read_bytes()
+    assert run(book, "refresh", "--timeout", "2", str(chapter)) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert f"chapters/02_second.ipynb, {sentence}" in lines[0]
+    assert "more" not in lines[0]
+    assert chapter.read_bytes() == before
+    assert [path.name for path in chapter.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_an_interrupted_run_keeps_the_old_notebook(book: Project) -> None:
+    chapter = book.chapters[1]
+    cells = [new_code_cell("open('started', 'w').close(); import time; time.sleep(60)", id="a")]
+    chapter.write_text(nbformat.writes(nbformat.v4.new_notebook(cells=cells)), "utf-8")
+    before = chapter.read_bytes()
+    command_line = [sys.executable, "-m", "tools.book", "--root", str(book.root), "refresh", str(chapter)]
+    running = subprocess.Popen(command_line, stderr=subprocess.PIPE, text=True)
+    try:
+        started = chapter.parent / "started"
+        for _ in range(300):
+            if started.exists():
+                break
+            time.sleep(0.1)
+        assert started.exists()
+        running.send_signal(2)
+        _, errors = running.communicate(timeout=30)
+    finally:
+        running.kill()
+    assert running.returncode == 130
+    assert "keeps its old outputs" in errors
+    assert chapter.read_bytes() == before
+
+
+def test_a_chapter_edited_while_it_ran_is_not_overwritten(book: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    chapter = book.chapters[1]
+    source = "from pathlib import Path\np = Path('02_second.ipynb')\np.write_text(p.read_text() + '\\n')"
+    cells = [new_code_cell(source, id="a")]
+    chapter.write_text(nbformat.writes(nbformat.v4.new_notebook(cells=cells)), "utf-8")
+    before = chapter.read_bytes()
+    assert run(book, "refresh", str(chapter)) == 1
+    assert "was edited while it ran" in capsys.readouterr().err
+    assert chapter.read_bytes() == before + b"\n"
+
+
+def test_what_is_no_notebook_is_named(book: Project) -> None:
+    book.chapters[0].write_text("{]")
+    with pytest.raises(BookError, match=r"01_first\.ipynb is no notebook"):
+        refresh.read(book.chapters[0])
+
+
+def test_the_callers_matplotlib_backend_does_not_matter(book: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    assert run(book, "refresh", str(book.chapters[0])) == 0
+    assert b"image/png" in book.chapters[0].read_bytes()
+
+
+def test_live_cells_run_but_leave_nothing(book: Project) -> None:
+    cells = [
+        new_code_cell("x = 3\nx", id="a", metadata={"tags": ["live"]}),
+        new_code_cell("x + 1", id="b"),
+    ]
+    chapter = book.chapters[1]
+    chapter.write_text(nbformat.writes(nbformat.v4.new_notebook(cells=cells)), "utf-8")
+    assert run(book, "refresh", str(chapter)) == 0
+    first, second = refresh.read(chapter).cells
+    assert first.outputs == []
+    assert second.outputs[0].data["text/plain"] == "4"
+
+
+def test_widget_identifiers_are_counted_through(book: Project) -> None:
+    source = "import ipywidgets as w\nw.VBox([w.IntSlider(value=3), w.Label('a')])"
+    texts = []
+    for _ in range(2):
+        notebook = nbformat.v4.new_notebook(cells=[new_code_cell(source, id="a")])
+        texts.append(dumps(refresh.execute(book, book.chapters[1], notebook, 60)))
+    assert texts[0] == texts[1]
+    states = nbformat.reads(texts[0], as_version=4).metadata.widgets[WIDGET_STATE]["state"]
+    assert all(int(name, 16) < len(states) for name in states)
+    assert len(states) == 8  # a box, a slider and a label; a layout of each, a style of the last two
+
+
+def test_streams_cut_by_timing_are_joined() -> None:
+    pieces = [nbformat.v4.new_output("stream", name="stdout", text=text) for text in ("a\n", "b\n")]
+    cell = new_code_cell("", id="a", outputs=pieces, metadata={"execution": {"iopub.status.busy": "1"}})
+    result = tidy(nbformat.v4.new_notebook(cells=[cell]), Path("/nowhere")).cells[0]
+    assert [output.text for output in result.outputs] == ["a\nb\n"]
+    assert "execution" not in result.metadata
+
+
+def test_sources_are_never_tidied() -> None:
+    source = "'<object at 0x7f00aabbcc>'"
+    notebook = nbformat.v4.new_notebook(cells=[new_code_cell(source, id="a")])
+    assert tidy(notebook, Path("/nowhere")).cells[0].source == source
