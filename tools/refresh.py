@@ -66,9 +66,9 @@ class Progress:
 
 
 def kernel_environment() -> dict[str, str]:
-    """The environment of a chapter's kernel: figures inline, whatever backend the caller has chosen."""
+    """The environment of a chapter's kernel: figures inline, controls as frames that need no kernel."""
     kept = {key: value for key, value in os.environ.items() if key != "MPLBACKEND"}
-    return {**kept, "PYTHONHASHSEED": "0", "JUPYTER_PREFER_ENV_PATH": "1"}
+    return {**kept, "PYTHONHASHSEED": "0", "JUPYTER_PREFER_ENV_PATH": "1", "SALIENCY_STATIC": "1"}
 
 
 def interruptible(client: NotebookClient) -> None:
