@@ -4,6 +4,7 @@
 `_static/`, because Jupyter Book would put every script below `_static/` on every page.
 """
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,11 @@ from sphinx.application import Sphinx
 from tools import vendor
 
 SHIM = Path(__file__).with_name("shim.js")
+# The theme loads its icons twice, as fonts and as 1.5 MB of script, and preloads the fonts in a way that browsers
+# refuse for pages opened as files. The style sheet alone shows every icon.
+NEEDLESS = re.compile(
+    r'\s*<link rel="preload" as="font"[^>]*fontawesome[^>]*>|\s*<script src="[^"]*fontawesome[^"]*"></script>'
+)
 VENDOR = "../vendor"  # as seen from _static/, where Sphinx looks for scripts
 
 
@@ -26,10 +32,13 @@ def configure(app: Sphinx, config: Any) -> None:
         config.nb_ipywidgets_js = {**scripts, **config.nb_ipywidgets_js}
 
 
-def lay(app: Sphinx, error: Exception | None) -> None:
-    """Copy the scripts into the finished site."""
+def finish(app: Sphinx, error: Exception | None) -> None:
+    """Copy the scripts into the finished site and lighten its pages."""
     if error or app.builder.format != "html":
         return
+    for page in Path(app.outdir).rglob("*.html"):
+        text = page.read_text("utf-8")
+        page.write_text(NEEDLESS.sub("", text), "utf-8", newline="\n")
     (Path(app.outdir) / "vendor").mkdir(exist_ok=True)
     shutil.copyfile(SHIM, Path(app.outdir) / "vendor" / SHIM.name)
     if vendor.ready(Path(app.srcdir)):
@@ -39,5 +48,5 @@ def lay(app: Sphinx, error: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx; early, before other extensions read the settings."""
     app.connect("config-inited", configure, priority=100)
-    app.connect("build-finished", lay)
+    app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,6 +8,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from tools import vendor
 from tools.project import ROOT, Project
 
 GUIDE = """# Guide
@@ -114,6 +115,12 @@ def write_library(root: Path) -> None:
     (root / "saliency_lib" / "data" / "names.tsv").write_text("0\ttench\n")
 
 
+def link_assets(root: Path) -> None:
+    """The real book's copies of MathJax and the widgets, so that a tiny book fetches nothing."""
+    if vendor.prepare(ROOT):
+        shutil.copytree(ROOT / ".cache" / "vendor", root / ".cache" / "vendor")
+
+
 def make_book(root: Path) -> Project:
     """A tiny book below `root`."""
     root.mkdir(parents=True, exist_ok=True)
@@ -134,6 +141,7 @@ def make_book(root: Path) -> Project:
     shutil.copy(ROOT / "reference" / "bibliography.md", root / "reference")
     (root / "reference" / "glossary.md").write_text("# Glossary\n\n```{glossary}\nsaliency map\n  A map.\n```\n")
     write_library(root)
+    link_assets(root)
     write_notebook(root / "chapters" / "01_first.ipynb", plain_cells())
     write_notebook(root / "chapters" / "02_second.ipynb", [new_markdown_cell(SECOND), new_code_cell("1 + 1")])
     return Project(root)

@@ -1,0 +1,161 @@
+"""A headless Chromium without a network, spoken to over the DevTools protocol."""
+
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import websocket
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--remote-debugging-port=0",
+    "--remote-allow-origins=*",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+
+
+def executable() -> str | None:
+    """Path of a Chromium on this machine, or None; `CHROMIUM` names one elsewhere."""
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+@dataclass
+class Visit:
+    """What happened while a page was open: addresses asked for, failures, complaints, and bytes received."""
+
+    requests: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    sizes: dict[str, float] = field(default_factory=dict)
+
+
+class Browser:
+    """One browser with one page; a context manager that ends it."""
+
+    def __init__(self, path: str) -> None:
+        self.profile = tempfile.mkdtemp(prefix="book-browser-")
+        self.process = subprocess.Popen(
+            [path, *FLAGS, f"--user-data-dir={self.profile}", "about:blank"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self.ids = itertools.count(1)
+        self.events: list[dict[str, Any]] = []
+        self.socket = websocket.create_connection(self._address(), timeout=60)
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
+        self.session: str | None = attached["sessionId"]
+        for domain in ("Page", "Runtime", "Network", "Log"):
+            self.call(f"{domain}.enable")
+
+    session: str | None = None
+
+    def __enter__(self) -> "Browser":
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.socket.close()
+        self.process.kill()
+        self.process.wait()
+        shutil.rmtree(self.profile, ignore_errors=True)
+
+    def _address(self) -> str:
+        ready = Path(self.profile) / "DevToolsActivePort"
+        for _ in range(300):
+            if ready.is_file() and len(lines := ready.read_text().splitlines()) == 2:
+                return f"ws://127.0.0.1:{lines[0]}{lines[1]}"
+            time.sleep(0.1)
+        raise RuntimeError("Chromium did not start within 30 s")
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Send a command and wait for its answer; events that come meanwhile are kept."""
+        number = next(self.ids)
+        message: dict[str, Any] = {"id": number, "method": method, "params": parameters}
+        if self.session:
+            message["sessionId"] = self.session
+        self.socket.send(json.dumps(message))
+        while True:
+            answer = json.loads(self.socket.recv())
+            if answer.get("id") == number:
+                if "error" in answer:
+                    raise RuntimeError(f"{method}: {answer['error']['message']}")
+                return answer["result"]
+            self.events.append(answer)
+
+    def evaluate(self, script: str) -> Any:
+        """The value of a JavaScript expression in the page, promises awaited."""
+        answer = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        if "exceptionDetails" in answer:
+            raise RuntimeError(json.dumps(answer["exceptionDetails"])[:600])
+        return answer["result"].get("value")
+
+    def look(self, width: int = 1280, height: int = 900, theme: str = "light") -> None:
+        """Choose the size of the screen and the theme that the reader's system asks for."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        self.call("Emulation.setDeviceMetricsOverride", **size)
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
+
+    def open(self, address: str) -> Visit:
+        """Open a page, wait until it, its math, its pictures and its widgets have settled, and tell what happened."""
+        self.call("Page.navigate", url="about:blank")
+        self.events.clear()
+        self.call("Page.navigate", url=address)
+        for _ in range(600):
+            if self.evaluate(f"document.readyState == 'complete' && location.href.startsWith({address!r})"):
+                break
+            time.sleep(0.05)
+        self.evaluate(SETTLED)
+        return visit(self.events)
+
+
+SETTLED = """(async () => {
+  document.querySelectorAll('img').forEach((image) => { image.loading = 'eager'; });
+  const decoded = [...document.images].map((image) => image.decode().catch(() => null));
+  await Promise.race([Promise.all(decoded), new Promise((done) => setTimeout(done, 5000))]);
+  if (window.MathJax && MathJax.startup) await MathJax.startup.promise;
+  await document.fonts.ready;
+  await new Promise((done) => setTimeout(done, 250));
+})()"""
+
+
+def visit(events: list[dict[str, Any]]) -> Visit:
+    """The story that the events of one page load tell."""
+    seen, names = Visit(), {}
+    for event in events:
+        data = event.get("params", {})
+        match event.get("method"):
+            case "Network.requestWillBeSent":
+                names[data["requestId"]] = data["request"]["url"]
+                seen.requests.append(data["request"]["url"])
+            case "Network.responseReceived" if data["response"]["status"] >= 400:
+                seen.failures.append(f"{data['response']['status']} {data['response']['url']}")
+            case "Network.loadingFailed":
+                seen.failures.append(f"{data['errorText']} {names.get(data['requestId'])}")
+            case "Network.loadingFinished":
+                seen.sizes[names.get(data["requestId"], "")] = data["encodedDataLength"]
+            case "Runtime.exceptionThrown":
+                details = data["exceptionDetails"]
+                seen.errors.append(details.get("exception", {}).get("description") or details["text"])
+            case "Runtime.consoleAPICalled" if data["type"] in ("error", "assert"):
+                seen.errors.append(" ".join(str(argument.get("value")) for argument in data["args"]))
+            case "Log.entryAdded" if data["entry"]["level"] == "error":
+                seen.errors.append(f"{data['entry']['text']} {data['entry'].get('url', '')}")
+    return seen

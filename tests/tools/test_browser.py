@@ -1,0 +1,177 @@
+"""The site in a real browser that has no network: the real book's every page, and a tiny book for what is rare.
+
+Page weight counts everything that a page makes the browser load, pictures, styles, scripts and fonts of the theme
+included, except the scripts and fonts in `vendor/`, which all pages share and a reader loads once.
+"""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from browser import Browser, Visit, executable
+from conftest import make_book, write_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+from tools import refresh, server, site, vendor
+from tools.checks import alt_problem
+from tools.project import BookError, Project
+
+HEAVIEST = 3_000_000
+CHROMIUM = executable()
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (Debian: apt install chromium)"),
+]
+
+STATE = """(() => {
+  const article = document.querySelector('.bd-article') || document.body;
+  const prose = article.cloneNode(true);
+  prose.querySelectorAll('pre, code, script, mjx-container').forEach((node) => node.remove());
+  return {
+    math: document.querySelectorAll('mjx-container').length,
+    formulas: document.querySelectorAll('.math').length,
+    merrors: [...document.querySelectorAll('mjx-merror, [data-mjx-error]')].map((node) => node.textContent),
+    raw: (prose.textContent.match(/\\$\\$|\\\\\\(|\\\\\\[|\\\\begin\\{/g) || []).length,
+    images: [...article.querySelectorAll('img')].map((image) => ({
+      source: image.src.slice(0, 120), alt: image.alt, loaded: image.complete && image.naturalWidth > 0,
+    })),
+    overflow: document.documentElement.scrollWidth - window.innerWidth,
+    theme: document.documentElement.dataset.theme,
+    background: getComputedStyle(document.body).backgroundColor,
+    color: getComputedStyle(article).color,
+    searches: [...document.querySelectorAll('input[type=search]')].filter((node) => node.checkVisibility()).length,
+  };
+})()"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for all pages."""
+    assert CHROMIUM
+    with Browser(CHROMIUM) as running:
+        yield running
+
+
+class Served(NamedTuple):
+    """A built site while it is served."""
+
+    address: str
+    folder: Path
+
+
+def served(project: Project) -> Iterator[Served]:
+    """A project's site, built if need be, over http."""
+    site.build(project)
+    with server.server(project.site) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield Served(f"http://127.0.0.1:{running.server_address[1]}", project.site)
+        running.shutdown()
+
+
+@pytest.fixture(scope="module")
+def book() -> Iterator[Served]:
+    """The real book."""
+    yield from served(Project())
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A tiny book, one chapter of which shows a widget whose label is math."""
+    root = tmp_path_factory.mktemp("tiny") / "book"
+    project = make_book(root)
+    source = "import ipywidgets as w\nw.VBox([w.IntSlider(value=3), w.Label(r'$w^2$'), w.Button(icon='play')])"
+    cells = [new_markdown_cell("# Second\n\n$$\na\n$$ (eq-second)"), new_code_cell(source)]
+    write_notebook(project.chapters[1], cells)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(root))
+        assert refresh.refresh(project, project.chapters) == []
+        yield from served(project)
+
+
+def addresses(project: Project) -> list[str]:
+    """Every page of the site, those that Sphinx adds included."""
+    try:
+        pages = [project.relative(page.with_suffix(".html")) for page in project.pages]
+    except BookError:
+        pages = []
+    return [*pages, "search.html", "genindex.html"]
+
+
+def assert_quiet(visit: Visit, start: str) -> None:
+    """Nothing failed, nothing complained, and nothing was asked of another machine."""
+    assert visit.failures == []
+    assert visit.errors == []
+    assert [url for url in visit.requests if not url.startswith((start, "data:", "blob:"))] == []
+
+
+@pytest.mark.parametrize("page", addresses(Project()))
+def test_every_page_of_the_book(browser: Browser, book: Served, page: str) -> None:
+    browser.look()
+    visit = browser.open(f"{book.address}/{page}")
+    assert_quiet(visit, book.address)
+    state = browser.evaluate(STATE)
+    assert state["math"] >= state["formulas"]
+    assert (state["merrors"], state["raw"]) == ([], 0)
+    assert [image for image in state["images"] if not image["loaded"]] == []
+    assert [image for image in state["images"] if alt_problem(image["alt"])] == []
+    assert state["searches"] <= (1 if page == "search.html" else 0)
+    weight = sum(size for url, size in visit.sizes.items() if "/vendor/" not in url)
+    assert 0 < weight < HEAVIEST, f"{weight / 1e6:.2f} MB"
+
+
+@pytest.mark.parametrize("page", addresses(Project()))
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_phones_and_themes(browser: Browser, book: Served, page: str, theme: str) -> None:
+    browser.look(390, 844, theme)
+    assert_quiet(browser.open(f"{book.address}/{page}"), book.address)
+    state = browser.evaluate(STATE)
+    assert state["overflow"] <= 0
+    assert state["theme"] == theme
+    ground, ink = brightness(state["background"]), brightness(state["color"])
+    assert (ground > 220 and ink < 100) if theme == "light" else (ground < 50 and ink > 180)
+
+
+def brightness(color: str) -> float:
+    """Mean of the channels of `rgb(r, g, b)`, 0 to 255."""
+    channels = [float(part) for part in color[color.index("(") + 1 : -1].split(",")[:3]]
+    return sum(channels) / 3
+
+
+def test_math_and_widgets_without_a_network(browser: Browser, tiny: Served) -> None:
+    if not vendor.ready(Project().root):
+        pytest.skip("MathJax and the widgets could not be fetched here")
+    browser.look()
+    visit = browser.open(f"{tiny.address}/chapters/02_second.html")
+    drawn = "document.querySelectorAll('.widget-slider, .jupyter-button').length"
+    for _ in range(40):
+        if browser.evaluate(drawn) == 2:
+            break
+        browser.evaluate("new Promise((done) => setTimeout(done, 100))")
+    assert browser.evaluate(drawn) == 2
+    assert browser.evaluate("document.querySelectorAll('.widget-label mjx-container').length") == 1
+    assert any("/vendor/html-manager/" in url and ".woff" in url for url in visit.requests) or browser.evaluate(
+        "[...document.fonts].some((font) => font.family.includes('Awesome') && font.status == 'loaded')"
+    )
+    assert_quiet(visit, tiny.address)
+
+
+def test_a_folded_solution_opens(browser: Browser, tiny: Served) -> None:
+    browser.look()
+    browser.open(f"{tiny.address}/chapters/01_first.html")
+    height = "document.querySelector('.solution').offsetHeight"
+    closed = browser.evaluate(height)
+    browser.evaluate("document.querySelector('.solution .toggle-button').click()")
+    browser.evaluate("new Promise((done) => setTimeout(done, 700))")
+    assert browser.evaluate(height) > closed
+
+
+def test_opened_as_a_file(browser: Browser, tiny: Served) -> None:
+    if not vendor.ready(Project().root):
+        pytest.skip("MathJax and the widgets could not be fetched here")
+    browser.look()
+    visit = browser.open((tiny.folder / "chapters" / "01_first.html").as_uri())
+    assert_quiet(visit, "file://")
+    assert browser.evaluate(STATE)["math"] > 3
