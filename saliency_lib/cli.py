@@ -5,6 +5,7 @@ python -m saliency_lib models
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SaliencyError as error:
         print(f"saliency_lib: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # `... models | head` is no mistake
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  so that Python does not try to flush the closed pipe
+        return 0
     except KeyboardInterrupt:
         print("saliency_lib: interrupted", file=sys.stderr)
         return 130

@@ -1,0 +1,130 @@
+"""The command line: what it prints and writes, and one sentence with exit code 2 on everything wrong."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import saliency_lib as sl
+from saliency_lib.cli import main
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "saliency_lib", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | environment,
+    )
+
+
+def fails(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The sentence on standard error of a command that must exit with 2 and print nothing else."""
+    assert main(list(arguments)) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    return printed.err
+
+
+def test_saliency_prints_what_the_model_says_and_writes_the_picture(tmp_path: Path, capsys) -> None:
+    photo, out = tmp_path / "cup.png", tmp_path / "map.png"
+    sl.sample_photo("coffee").save(photo)
+    assert main(["saliency", str(photo), "--out", str(out)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    best = sl.load_model().top(sl.to_tensor(sl.sample_photo("coffee")))[0]
+    assert [line.split(maxsplit=3)[3] for line in lines[1:6]] == [p.name for p in best]
+    assert [float(line.split()[0]) for line in lines[1:6]] == pytest.approx([p.score for p in best], abs=0.006)
+    with Image.open(out) as picture:
+        assert picture.width > 2 * picture.height  # three squares side by side
+        assert np.asarray(picture.convert("L")).std() > 20
+
+
+def test_the_class_the_rule_and_the_reduction_change_the_picture(tmp_path: Path) -> None:
+    variants = {
+        "plain": [],
+        "class": ["--class", "coffee mug"],
+        "rule": ["--rule", "guided"],
+        "channels": ["--channels", "sum"],
+    }
+    written = {}
+    for name, options in variants.items():
+        out = tmp_path / f"{name}.png"
+        assert main(["saliency", "coffee", *options, "--out", str(out)]) == 0
+        written[name] = out.read_bytes()
+    assert len(set(written.values())) == len(variants)
+
+
+def test_a_class_can_be_named_in_any_way(tmp_path: Path) -> None:
+    written = set()
+    for name in ("coffee mug", "504", "n03063599", "Coffee Mug", "coffee m"):
+        out = tmp_path / "map.png"
+        assert main(["saliency", "coffee", "--class", name, "--out", str(out)]) == 0
+        written.add(out.read_bytes())
+    assert len(written) == 1
+
+
+def test_one_sentence_for_every_mistake(tmp_path: Path, capsys) -> None:
+    out = str(tmp_path / "map.png")
+    text = tmp_path / "text.jpg"
+    text.write_text("no photo")
+    assert "there is no file" in fails(capsys, "saliency", "absent.jpg", "--out", out)
+    assert "not an image" in fails(capsys, "saliency", str(text), "--out", out)
+    assert "'coffee mug' (504)" in fails(capsys, "saliency", "coffee", "--class", "mug", "--out", out)
+    assert "could be any of" in fails(capsys, "saliency", "coffee", "--class", "crane", "--out", out)
+    assert "no class 1000" in fails(capsys, "saliency", "coffee", "--class", "1000", "--out", out)
+    assert "no model 'alexnext'" in fails(capsys, "saliency", "coffee", "--model", "alexnext", "--out", out)
+    assert "should end in" in fails(capsys, "saliency", "coffee", "--out", str(tmp_path / "map.xyz"))
+    assert "no folder" in fails(capsys, "saliency", "coffee", "--out", str(tmp_path / "absent" / "map.png"))
+    assert not Path(out).exists()
+
+
+def test_a_folder_in_the_place_of_the_picture(tmp_path: Path, capsys) -> None:
+    (tmp_path / "map.png").mkdir()
+    assert main(["saliency", "coffee", "--out", str(tmp_path / "map.png")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_mistakes_in_the_command_itself_exit_with_2(capsys) -> None:
+    for arguments in (
+        [],
+        ["saliency"],
+        ["saliency", "coffee"],
+        ["saliency", "coffee", "--rule", "magic", "--out", "x.png"],
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == 2
+        assert "usage:" in capsys.readouterr().err
+
+
+def test_help_names_every_option_and_the_sample_photos() -> None:
+    shown = run("saliency", "--help").stdout
+    for word in ("--class", "--model", "--rule", "--channels", "--out", "guided", *sl.sample_photos()):
+        assert word in shown
+
+
+def test_models_lists_the_embedded_network_first_and_the_cached_next(tmp_path: Path) -> None:
+    cached = tmp_path / "hub" / "checkpoints"
+    cached.mkdir(parents=True)
+    (cached / "squeezenet1_1-b8a52dc0.pth").touch()
+    lines = run("models", TORCH_HOME=str(tmp_path)).stdout.splitlines()
+    assert re.fullmatch(r"efficientnet_lite0 +embedded", lines[0])
+    assert re.fullmatch(r"squeezenet1_1 +cached", lines[1])
+    assert all(line.endswith("needs a download") for line in lines[2:])
+    assert any(line.startswith("vgg16 ") for line in lines)
+
+
+def test_no_library_frames_reach_the_user(tmp_path: Path) -> None:
+    result = run("saliency", "coffee", "--model", "resnet18", "--out", str(tmp_path / "x.png"), TORCH_HOME=str(tmp_path),
+                 https_proxy="http://127.0.0.1:9", http_proxy="http://127.0.0.1:9")  # fmt: skip
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("saliency_lib: the weights of resnet18 could not be downloaded")
+    assert "efficientnet_lite0 needs no download" in result.stderr

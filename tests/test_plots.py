@@ -1,0 +1,121 @@
+"""Pictures: that what is drawn is what was handed over, measured in the pixels."""
+
+import io
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import saliency_lib as sl
+from saliency_lib import plots
+
+
+def pixels(plot: plots.Plot) -> np.ndarray:
+    return np.asarray(plot.to_image()).astype(int)
+
+
+def share(array: np.ndarray, color: tuple[int, int, int], tolerance: int = 30) -> float:
+    """Which part of the pixels has nearly this color."""
+    return float((np.abs(array - color).max(-1) <= tolerance).mean())
+
+
+def test_a_photo_is_drawn_as_it_is() -> None:
+    red = torch.zeros(1, 3, 32, 32)
+    red[:, 0] = 1
+    drawn = pixels(plots.grid({"red": red}))
+    assert share(drawn, (255, 0, 0)) > 0.6
+    assert share(drawn, (0, 0, 255)) == 0
+
+
+def test_a_map_is_black_at_zero_and_bright_at_the_top() -> None:
+    saliency = torch.zeros(40, 40)
+    saliency[:, 20:] = 3
+    drawn = np.asarray(plots.colorize(saliency))
+    assert drawn.shape == (40, 40, 3)
+    assert drawn[:, :20].max() < 20
+    assert drawn[:, 20:].mean() > 180
+    assert np.asarray(plots.colorize(saliency, top=300)).max() < 40  # on a larger scale the same map is dark
+
+
+def test_a_map_of_zeros_is_black_and_no_error() -> None:
+    assert np.asarray(plots.colorize(torch.zeros(8, 8))).max() < 20
+
+
+def test_a_few_extreme_pixels_do_not_darken_the_rest() -> None:
+    saliency = torch.ones(100, 100)
+    saliency[0, 0] = 1e6
+    assert np.asarray(plots.colorize(saliency))[50, 50].sum() > 500
+
+
+def test_the_overlay_keeps_the_photo_where_the_map_is_high_and_darkens_it_elsewhere() -> None:
+    photo, saliency = torch.full((3, 20, 20), 0.8), torch.zeros(20, 20)
+    saliency[:, :10] = 1
+    light = np.asarray(plots.overlay(photo, saliency))
+    assert np.abs(light[:, :10].astype(int) - 204).max() <= 1
+    assert light[:, 10:].max() <= 204 * 0.16
+    with pytest.raises(sl.SaliencyError, match="pixels and the map"):
+        plots.overlay(photo, torch.zeros(5, 5))
+
+
+def test_a_box_frames_the_pixels_that_it_names() -> None:
+    figure = plots.grid({"photo": torch.zeros(3, 50, 50)}, boxes={"photo": (10, 20, 40, 45)})
+    (line,) = figure.axes[0].lines
+    x, y = line.get_data()
+    assert (min(x), max(x), min(y), max(y)) == (9.5, 39.5, 19.5, 44.5)  # pixel centers are at whole numbers
+
+
+def test_the_grid_has_a_title_for_each_picture_and_room_for_all() -> None:
+    figure = plots.grid({f"map {i}": torch.rand(8, 8) for i in range(5)}, columns=2)
+    assert [axes.get_title() for axes in figure.axes][:5] == [f"map {i}" for i in range(5)]
+    assert len(figure.axes) == 6
+    with pytest.raises(sl.SaliencyError, match="no picture"):
+        plots.grid({})
+
+
+def test_what_is_no_picture_is_refused() -> None:
+    with pytest.raises(sl.SaliencyError, match=r"\(4, 8, 8\)"):
+        plots.grid({"four channels": torch.rand(4, 8, 8)})
+
+
+def test_scores_show_each_number_and_name() -> None:
+    best = [sl.Prediction(3, "cat", 9.04, 0.61), sl.Prediction(5, "dog", 7.96, 0.24)]
+    left, right = plots.scores(best).axes
+    assert [bar.get_width() for bar in left.patches] == [9.04, 7.96]
+    assert [bar.get_width() for bar in right.patches] == [0.61, 0.24]
+    assert {text.get_text() for text in left.texts + right.texts} == {"9.0", "8.0", "0.61", "0.24"}
+    assert [label.get_text() for label in left.get_yticklabels()] == ["cat", "dog"]
+
+
+def test_signed_is_symmetric_about_white() -> None:
+    gradient = torch.zeros(3, 10, 10)
+    gradient[0, :5], gradient[0, 5:] = 2, -2
+    low, high = plots.signed(gradient).axes[0].images[0].get_clim()
+    assert low == -high == -2
+
+
+def test_curves_carry_the_numbers_and_the_scales() -> None:
+    (axes,) = plots.curves([1, 10], {"a": [1, 2], "b": [3, 4]}, xlabel="r", ylabel="S", log="x").axes
+    assert axes.get_xscale() == "log"
+    assert axes.get_yscale() == "linear"
+    assert [list(line.get_ydata()) for line in axes.lines] == [[1, 2], [3, 4]]
+    assert axes.get_xlabel() == "r"
+
+
+def test_drawing_leaves_the_settings_of_matplotlib_alone() -> None:
+    before = dict(matplotlib.rcParams)
+    plots.curves([1, 2], {"a": [1, 2]}, xlabel="x", ylabel="y").encode("png")
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_a_notebook_gets_one_picture_jpeg_for_photos_png_for_lines() -> None:
+    import base64
+
+    photo = plots.grid({"photo": torch.rand(3, 8, 8)})._repr_mimebundle_()
+    line = plots.curves([1, 2], {"a": [1, 2]}, xlabel="x", ylabel="y")._repr_mimebundle_()
+    assert list(photo) == ["image/jpeg"]
+    assert list(line) == ["image/png"]
+    for bundle, form in ((photo, "JPEG"), (line, "PNG")):
+        (encoded,) = bundle.values()
+        assert Image.open(io.BytesIO(base64.b64decode(encoded))).format == form
