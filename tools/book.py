@@ -79,7 +79,7 @@ def dispatch(options: argparse.Namespace) -> None:
             site.build(project, force=options.force)
         case "check":
             require(checks.problems(project))
-            print("Chapters, Colab copies, alt texts and the repository's name are in order.")
+            print(checks.GOOD)
         case "colab" if options.check:
             require(checks.colab(project))
         case "colab":

@@ -13,6 +13,7 @@ from tools.colab import stale as colab
 from tools.myst import Directive, Text, walk
 from tools.project import Project
 
+GOOD = "Chapters, Colab copies, alt texts and the repository's name are in order."
 SHORTEST_ALT = 20
 IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\]\(")
 FILE_NAME = re.compile(r"[\w./-]+\.(png|jpe?g|webp|svg|gif)", re.IGNORECASE)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from filelock import FileLock
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from tools import vendor
+from tools import site, vendor
 from tools.project import ROOT, Project
 
 GUIDE = """# Guide
@@ -152,6 +153,16 @@ def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A tiny book that has never been run; kernels find its library before the real one."""
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "book"))
     return make_book(tmp_path / "book")
+
+
+@pytest.fixture(scope="session")
+def real_site() -> Project:
+    """The real book with its site up to date; built by one worker while others wait."""
+    project = Project()
+    (project.root / "_build").mkdir(exist_ok=True)
+    with FileLock(project.root / "_build" / ".lock"):
+        site.build(project)
+    return project
 
 
 @pytest.fixture

@@ -63,8 +63,7 @@ class Served(NamedTuple):
 
 
 def served(project: Project) -> Iterator[Served]:
-    """A project's site, built if need be, over http."""
-    site.build(project)
+    """A project's built site over http."""
     with server.server(project.site) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
         yield Served(f"http://127.0.0.1:{running.server_address[1]}", project.site)
@@ -72,9 +71,9 @@ def served(project: Project) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def book() -> Iterator[Served]:
+def book(real_site: Project) -> Iterator[Served]:
     """The real book."""
-    yield from served(Project())
+    yield from served(real_site)
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +87,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(root))
         assert refresh.refresh(project, project.chapters) == []
+        site.build(project)
         yield from served(project)
 
 

@@ -1,0 +1,114 @@
+"""`.venv` is made once and renewed only when what it is made from changes; a Python that is too old is told so."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools import environment
+from tools.project import ROOT
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A root with pins, an environment that exists already, and no pip."""
+    for name in environment.INPUTS:
+        (tmp_path / name).write_text(f"# {name}\nnumpy\n")
+    python = Path(environment.interpreter(str(tmp_path / ".venv")))
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    monkeypatch.delenv("BOOK_VENV", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def installations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Records installations instead of making them."""
+    made: list[str] = []
+    monkeypatch.setattr(environment, "install", lambda python, root: made.append(root))
+    return made
+
+
+def test_installs_once_and_again_when_a_pin_changes(project: Path, installations: list[str]) -> None:
+    for _ in range(2):
+        environment.ensure(str(project))
+    assert len(installations) == 1
+    for name in environment.INPUTS:
+        with (project / name).open("a") as file:
+            file.write("torch\n")
+        environment.ensure(str(project))
+        environment.ensure(str(project))
+    assert len(installations) == 1 + len(environment.INPUTS)
+
+
+def test_windows_line_endings_install_nothing(project: Path, installations: list[str]) -> None:
+    environment.ensure(str(project))
+    for name in environment.INPUTS:
+        (project / name).write_bytes((project / name).read_bytes().replace(b"\n", b"\r\n"))
+    environment.ensure(str(project))
+    assert len(installations) == 1
+
+
+def test_an_interrupted_installation_is_taken_up_again(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(python: str, root: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(environment, "install", interrupted)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            environment.ensure(str(project))
+
+
+def test_a_broken_environment_is_made_anew(
+    project: Path, installations: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment.ensure(str(project))
+    Path(environment.interpreter(str(project / ".venv"))).unlink()
+    made: list[str] = []
+    monkeypatch.setattr(environment, "create", made.append)
+    environment.ensure(str(project))
+    assert made == [str(project / ".venv")]
+    assert len(installations) == 2
+
+
+def test_an_old_python_is_answered_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        environment.require_python((3, 8), newer=lambda: None)
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "needs Python 3.11 or newer" in line
+    assert "this is 3.8" in line
+
+
+def test_a_newer_python_on_the_path_is_used_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "call", lambda command, **rest: calls.append(command) or 7)
+    with pytest.raises(SystemExit) as ended:
+        environment.require_python((3, 8), newer=lambda: "/there/python3.12")
+    assert ended.value.code == 7
+    assert calls[0][:3] == ["/there/python3.12", "-m", "tools.environment"]
+
+
+@pytest.mark.parametrize("name", ["__init__.py", "environment.py"])
+def test_an_old_python_can_read_what_tells_it_so(name: str) -> None:
+    source = (ROOT / "tools" / name).read_text("utf-8")
+    tree = ast.parse(source, feature_version=(3, 6))
+    imported = {
+        name
+        for node in ast.walk(tree)
+        for name in ([a.name for a in node.names] if isinstance(node, ast.Import) else [])
+        + ([node.module or ""] if isinstance(node, ast.ImportFrom) else [])
+    }
+    assert imported <= set(sys.stdlib_module_names)
+
+
+def test_a_failing_pip_is_told_in_one_sentence_after_its_own(project: Path, tmp_path: Path) -> None:
+    (project / "requirements.txt").write_text("-r missing.txt\n")
+    script = f"from tools import environment as e; e.install({sys.executable!r}, {str(project)!r})"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, env={**os.environ})
+    assert done.returncode == 2
+    assert "missing.txt" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("pip could not install requirements.txt")

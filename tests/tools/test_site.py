@@ -1,0 +1,109 @@
+"""The site is built when something changed and only then, refuses every warning every time, and numbers as we do."""
+
+import re
+from collections.abc import Callable, Iterator
+from html import unescape
+from pathlib import Path
+
+import pytest
+from conftest import make_book
+
+from tools import refresh, site
+from tools.labels import labels
+from tools.project import BookError, Project
+
+Edit = Callable[[Path, str, str], None]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A tiny book, run and built."""
+    project = make_book(tmp_path_factory.mktemp("site") / "book")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(project.root))
+        assert refresh.refresh(project, project.chapters) == []
+        site.build(project)
+        yield project
+
+
+def page(project: Project, name: str) -> str:
+    """The HTML of a built page."""
+    return (project.site / name).read_text("utf-8")
+
+
+def test_nothing_changed_nothing_is_done(built: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (built.site / "index.html").stat().st_mtime_ns
+    site.build(built)
+    assert capsys.readouterr().out == "The site is up to date.\n"
+    assert (built.site / "index.html").stat().st_mtime_ns == before
+
+
+def test_a_warning_fails_the_build_again_and_again_until_it_is_mended(
+    built: Project, edit: Edit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(built.root / "intro.md", "It begins with", "It {ref}`begins <nowhere>` with")
+    for _ in range(2):
+        with pytest.raises(BookError, match="not built cleanly"):
+            site.build(built)
+        assert "undefined label: 'nowhere'" in capsys.readouterr().err
+    assert (built.site / "index.html").is_file()
+    edit(built.root / "intro.md", "It {ref}`begins <nowhere>` with", "It starts with")
+    site.build(built)
+    assert "It starts with" in page(built, "intro.html")
+
+
+def test_a_term_removed_elsewhere_is_noticed(built: Project, edit: Edit) -> None:
+    glossary = built.root / "reference" / "glossary.md"
+    edit(glossary, "saliency map\n", "salience\n")
+    with pytest.raises(BookError):
+        site.build(built)
+    edit(glossary, "salience\n", "saliency map\n")
+    site.build(built)
+
+
+def test_every_number_is_the_one_that_sphinx_counts(built: Project) -> None:
+    html = page(built, "chapters/01_first.html") + page(built, "chapters/02_second.html")
+    text = unescape(html)
+    known = labels(built)
+    for label, found in known.items():
+        if found.kind == "Equation":
+            number = re.search(rf'id="equation-{label}">\s*<span class="eqno">(\([\d.]+\))', text)
+            assert number
+            assert number[1] == found.name
+        elif found.number:
+            block = text[text.index(f'id="{label}"') :]
+            number = re.search(r'caption-number">\s*([^<]+?)\s*</span>', block)
+            assert number
+            assert number[1] == found.name
+    assert len(known) == 9
+
+
+def test_captions_alt_texts_and_references(built: Project) -> None:
+    html = page(built, "chapters/01_first.html")
+    figure = re.search(r'<figure[^>]*id="fig-line".*?</figure>', html, re.DOTALL)
+    assert figure
+    assert 'alt="A straight line that rises from zero to two."' in figure[0]
+    assert re.search(r'Figure 1\.1\s*</span><span class="caption-text">A line through <a', figure[0])
+    second = page(built, "chapters/02_second.html")
+    assert re.search(r'<a [^>]*href="01_first.html#fig-line"[^>]*><span[^>]*>Figure 1\.1<', second)
+
+
+def test_the_colab_button_opens_the_generated_copy(built: Project) -> None:
+    html = page(built, "chapters/01_first.html")
+    links = re.findall(r'href="(https://colab[^"]+)"', html)
+    owner = built.repository.removeprefix("https://github.com/")
+    assert links == [f"https://colab.research.google.com/github/{owner}/blob/main/colab/01_first.ipynb"]
+
+
+def test_no_script_of_thebe_and_no_second_search_box(built: Project) -> None:
+    for path in built.site.rglob("*.html"):
+        assert "thebe" not in path.read_text("utf-8").lower()
+    assert page(built, "intro.html").count('class="bd-search') <= 1
+
+
+def test_one_line_of_the_library_rebuilds(built: Project, edit: Edit) -> None:
+    before = site.fingerprint(built)
+    edit(built.root / "saliency_lib" / "__init__.py", "Twice", "Two times")
+    assert site.fingerprint(built) != before
+    edit(built.root / "saliency_lib" / "__init__.py", "Two times", "Twice")
+    assert site.fingerprint(built) == before
