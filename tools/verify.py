@@ -47,11 +47,12 @@ def counted(report: Path) -> Counter[str]:
 def verify(project: Project) -> None:
     """Check and test everything, going on after a failure; raises BookError if anything failed."""
     started = time.monotonic()
-    vendor.prepare(project.root)
     problems = checks.problems(project)
-    print(
-        "\n".join(problems) or "Chapters, Colab copies, alt texts and the repository's name are in order.", flush=True
-    )
+    try:
+        site.build(project)
+    except BookError as error:
+        problems.append(str(error))
+    print("\n".join(problems) or checks.GOOD, flush=True)
     counts = Counter(failed=len(problems))
     counts += pytest(project, "tests", ["tests"])
     counts += pytest(project, "chapters", [*CHAPTERS, *map(project.relative, project.chapters)])
