@@ -5,14 +5,15 @@
     images = sl.to_tensor(sl.sample_photo("chelsea"))
     sl.saliency_map(model, images, "Egyptian cat")
 
-The files read in the order in which the data flows: images, categories, models, targets, relu_rules, maps, gradients;
-then the faces: plots, widgets, and the command line in cli.
+The files read in the order in which the data flows: images, categories, models, targets, relu_rules, deconvnet, maps,
+gradients; then the faces: plots, widgets, and the command line in cli.
 """
 
 import importlib
 from types import ModuleType
 
 from saliency_lib.categories import Categories, imagenet_categories
+from saliency_lib.deconvnet import deconvnet_reconstruction
 from saliency_lib.errors import ImageError, ModelError, SaliencyError, TargetError
 from saliency_lib.gradients import (
     LinearApproximation,
@@ -39,6 +40,7 @@ __all__ = [
     "TargetError",
     "as_classifier",
     "available_models",
+    "deconvnet_reconstruction",
     "device",
     "imagenet_categories",
     "input_gradient",

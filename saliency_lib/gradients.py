@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from saliency_lib.errors import ModelError
 from saliency_lib.images import check_images
 from saliency_lib.maps import reduce_channels
-from saliency_lib.models import Prediction, class_scores, predictions
+from saliency_lib.models import Prediction, class_scores, evaluation_mode, predictions
 from saliency_lib.relu_rules import Rule, relu_rule
 from saliency_lib.targets import Target, categories_of, select
 
@@ -94,19 +94,9 @@ def _dot(w: Tensor, I: Tensor) -> Tensor:
 
 @contextmanager
 def _differentiable(model: nn.Module, images: Tensor) -> Iterator[Tensor]:
-    """The images as a leaf to differentiate by, while `model` is in evaluation mode and gradients are on.
-
-    A model that was training goes back to it afterwards, on errors too.
-    """
-    training = [module for module in model.modules() if module.training] if isinstance(model, nn.Module) else []
-    try:
-        for module in training:
-            module.training = False
-        with torch.inference_mode(False), torch.enable_grad():
-            yield images.detach().clone().requires_grad_()
-    finally:
-        for module in training:
-            module.training = True
+    """The images as a leaf to differentiate by, while `model` is in evaluation mode and gradients are on."""
+    with evaluation_mode(model), torch.inference_mode(False), torch.enable_grad():
+        yield images.detach().clone().requires_grad_()
 
 
 def _gradient(S: Tensor, I: Tensor, retain_graph: bool = False) -> Tensor:

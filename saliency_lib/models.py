@@ -10,7 +10,8 @@ is a derivative with respect to what one sees.
 
 import copy
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -178,6 +179,19 @@ def _load_torchvision(name: str) -> Classifier:
 def _cache_path(weights: Any) -> Path:
     """Where torch.hub keeps, or would keep, a weight file of torchvision's."""
     return Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rsplit("/", 1)[-1]
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """`model` without dropout and batch statistics; what was training goes back to it afterwards, on errors too."""
+    training = [module for module in model.modules() if module.training] if isinstance(model, nn.Module) else []
+    try:
+        for module in training:
+            module.training = False
+        yield
+    finally:
+        for module in training:
+            module.training = True
 
 
 def class_scores(model: nn.Module, images: Tensor) -> Tensor:
