@@ -26,8 +26,9 @@ def panel(model: sl.Classifier, name: str) -> tuple[Image.Image, Image.Image]:
     """A photo and the map of its top class, both as pictures of SIDE by SIDE pixels."""
     images = sl.to_tensor(sl.sample_photo(name))
     values = sl.saliency_map(model, images)[0].cpu()
-    values = (values / values.quantile(0.995)).clamp(0, 1).numpy()
-    colored = Image.fromarray(np.uint8(255 * colormaps["inferno"](values)[..., :3]))
+    share = (values / values.quantile(0.995)).clamp(0, 1)
+    rgb = np.asarray(colormaps["inferno"](share.numpy()))[..., :3]
+    colored = Image.fromarray((255 * rgb).astype(np.uint8))
     size, smooth = (SIDE, SIDE), Image.Resampling.LANCZOS
     return sl.to_image(images).resize(size, smooth), colored.resize(size, smooth)
 
@@ -46,7 +47,7 @@ def cover() -> Image.Image:
 def write(path: Path = COVER) -> int:
     """Write the picture and return its size in bytes."""
     buffer = io.BytesIO()
-    cover().save(buffer, "WEBP", quality=82, method=6)
+    cover().save(buffer, "WEBP", quality=88, method=6)
     path.write_bytes(buffer.getvalue())
     return len(buffer.getvalue())
 

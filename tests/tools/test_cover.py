@@ -7,11 +7,11 @@ from tools import cover
 
 
 def test_the_committed_cover_is_what_the_package_computes() -> None:
-    committed = np.asarray(Image.open(cover.COVER).convert("RGB"), dtype=float)
-    computed = np.asarray(cover.cover().convert("RGB"), dtype=float)
-    assert committed.shape == computed.shape
-    # Lossy compression moves pixels by a few levels; another map, photo or color scale by tens.
-    assert np.abs(committed - computed).mean() < 8
+    committed, computed = Image.open(cover.COVER), cover.cover()
+    assert committed.size == computed.size
+    # Lossy compression changes single pixels of so fine a texture, and hardly any mean of 8 by 8.
+    small, also_small = (np.asarray(picture.convert("RGB").reduce(8), float) for picture in (committed, computed))
+    assert np.abs(small - also_small).mean() < 2
 
 
 def test_the_cover_is_light() -> None:
