@@ -49,7 +49,7 @@ class Categories:
         if isinstance(target, int):
             return self.check(target)
         text = target.strip()
-        if text.isdecimal():
+        if text.isdecimal() and len(text) < 20:
             return self.check(int(text))
         if text in self.synsets:
             return self.synsets.index(text)

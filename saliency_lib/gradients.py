@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from saliency_lib.errors import ModelError
+from saliency_lib.errors import ImageError, ModelError
 from saliency_lib.images import check_images
 from saliency_lib.maps import reduce_channels
 from saliency_lib.models import Prediction, class_scores, evaluation_mode, predictions
@@ -31,9 +31,11 @@ def input_gradient(model: nn.Module, images: Tensor, target: Target = None, *, r
 
     Raises `ImageError`, `TargetError` or `ModelError` if one of the three cannot be used. Chapters 2 and 3 teach it.
     """
-    with _differentiable(model, check_images(images)) as I, relu_rule(rule):
-        S = select(class_scores(model, I), target, categories_of(model))
-    return _gradient(S.sum(), I)  # an image's score depends on that image alone: the sum's gradient is all of theirs
+    with _differentiable(model, check_images(images)) as I:
+        with relu_rule(rule):
+            scores = class_scores(model, I)
+        S = select(scores, target, categories_of(model))
+        return _gradient(S.sum(), I)  # an image's score depends on that image alone: this is the gradient of each
 
 
 def saliency_map(model: nn.Module, images: Tensor, target: Target = None, *, rule: str | Rule = "backprop") -> Tensor:
@@ -54,12 +56,13 @@ def top_class_maps(
     `image` is (1, 3, H, W); errors as in `input_gradient`. Chapter 3 teaches it.
     """
     if len(check_images(image)) != 1:
-        raise ModelError(f"expected one image, and got a batch of {len(image)}")
-    with _differentiable(model, image) as I, relu_rule(rule):
-        scores = class_scores(model, I)
-    best = predictions(scores.detach(), k, categories_of(model))[0]
-    gradients = [_gradient(scores[0, prediction.class_index], I, retain_graph=True) for prediction in best]
-    return best, reduce_channels(torch.cat(gradients))
+        raise ImageError(f"expected one image, and got a batch of {len(image)}")
+    with _differentiable(model, image) as I:
+        with relu_rule(rule):
+            scores = class_scores(model, I)
+        best = predictions(scores.detach(), k, categories_of(model))[0]
+        gradients = [_gradient(scores[0, prediction.class_index], I, retain_graph=True) for prediction in best]
+        return best, reduce_channels(torch.cat(gradients))
 
 
 @dataclass(frozen=True)
@@ -67,13 +70,17 @@ class LinearApproximation:
     """The plane that touches the class score at I_0: S_c(I) ~ w^T I + b (equation 3).
 
     `weights` w is (N, 3, H, W), `bias` b is (N,). Calling it on images (N, 3, H, W), or (1, 3, H, W), gives (N,)
-    approximate scores in float64: the sum runs over 3 H W products and should not add rounding of its own.
+    approximate scores in float64: the sum runs over 3 H W products and should not add rounding of its own. Pixels may
+    leave [0, 1]. Raises `ImageError` for any other shape.
     """
 
     weights: Tensor
     bias: Tensor
 
     def __call__(self, images: Tensor) -> Tensor:
+        count = len(self.weights)
+        if images.shape[1:] != self.weights.shape[1:] or len(images) not in (1, count):
+            raise ImageError(f"expected images of shape {tuple(self.weights.shape)}, and got {tuple(images.shape)}")
         return _dot(self.weights, images) + self.bias
 
 
@@ -84,8 +91,8 @@ def linear_approximation(model: nn.Module, images: Tensor, target: Target = None
     """
     with _differentiable(model, check_images(images)) as I:
         S = select(class_scores(model, I), target, categories_of(model))
-    w = _gradient(S.sum(), I)
-    return LinearApproximation(w, S.detach().cpu().double() - _dot(w, images))
+        w = _gradient(S.sum(), I)
+        return LinearApproximation(w, S.detach().cpu().double() - _dot(w, I))
 
 
 def _dot(w: Tensor, I: Tensor) -> Tensor:

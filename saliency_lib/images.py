@@ -87,7 +87,8 @@ def load_image(source: str | Path | IO[bytes] | Image.Image) -> Image.Image:
     Raises `ImageError` if the file is missing, is no image, is cut short, or has more than `MAX_PIXELS` pixels.
     """
     if isinstance(source, Image.Image):
-        return _to_rgb(source)
+        with _clear_errors("the picture"):
+            return _to_rgb(source)
     name = str(getattr(source, "name", None) or source) if not isinstance(source, str | Path) else str(source)
     with _clear_errors(name), Image.open(source) as image:
         width, height = image.size
@@ -121,11 +122,13 @@ def _clear_errors(name: str) -> Iterator[None]:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
+    if 0 in image.size:
+        raise ImageError("the picture is empty: it has no pixels")
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith(("I", "F")):
         image = _to_8_bit(image)
-    if image.mode == "PA":
-        image = image.convert("RGBA")
+    if image.mode in ("La", "PA"):
+        image = image.convert("LA" if image.mode == "La" else "RGBA")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
@@ -153,9 +156,10 @@ def to_tensor(image: Image.Image, size: int = 224) -> Tensor:
     """
     if not isinstance(image, Image.Image):
         raise ImageError(f"expected a PIL image, as sl.load_image returns, and got {type(image).__name__}")
-    if size < 1:
-        raise ImageError(f"the size must be at least 1 pixel, and is {size}")
-    square = load_image(image).resize((size, size), Image.Resampling.BICUBIC, box=center_square(*image.size))
+    if not isinstance(size, int) or size < 1:
+        raise ImageError(f"the size must be a whole number of pixels, at least 1, and is {size!r}")
+    upright = load_image(image)
+    square = upright.resize((size, size), Image.Resampling.BICUBIC, box=center_square(*upright.size))
     values = np.array(square, dtype=np.float32) / 255
     return torch.from_numpy(values).permute(2, 0, 1)[None].contiguous()
 
@@ -170,13 +174,15 @@ def center_square(width: int, height: int) -> tuple[float, float, float, float]:
 def to_image(images: Tensor) -> Image.Image:
     """A picture of one image tensor, (3, H, W) or (1, 3, H, W), values in [0, 1] (others are clipped for display).
 
-    Raises `ImageError` for any other shape.
+    Raises `ImageError` for any other shape or kind of numbers.
     """
+    if not isinstance(images, Tensor) or not images.is_floating_point():
+        raise ImageError("expected a floating-point tensor with values in [0, 1]")
     if images.ndim == 4 and len(images) == 1:
         images = images[0]
-    if images.ndim != 3 or images.shape[0] != 3:
+    if images.ndim != 3 or images.shape[0] != 3 or images.numel() == 0:
         raise ImageError(f"expected one image of shape (3, H, W), and got {tuple(images.shape)}")
-    values = images.detach().cpu().clamp(0, 1).permute(1, 2, 0).numpy()
+    values = images.detach().cpu().float().nan_to_num(0).clamp(0, 1).permute(1, 2, 0).numpy()
     return Image.fromarray(np.rint(values * 255).astype(np.uint8))
 
 

@@ -15,11 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from saliency_lib.categories import Categories, imagenet_categories, numbered_categories
-from saliency_lib.errors import ModelError, SaliencyError
+from saliency_lib.errors import ModelError, SaliencyError, TargetError
 from saliency_lib.images import check_images
 
 EMBEDDED = "efficientnet_lite0"
@@ -50,8 +51,8 @@ class Classifier(nn.Module):
         super().__init__()
         self.network = network
         self.categories = categories
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
+        self.register_buffer("mean", torch.tensor([float(value) for value in mean]).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor([float(value) for value in std]).view(1, 3, 1, 1))
         self.eval().requires_grad_(False)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -76,9 +77,16 @@ class Classifier(nn.Module):
 
 
 def predictions(scores: Tensor, k: int, categories: Categories | None = None) -> list[list[Prediction]]:
-    """The k classes of highest score for each row of the scores (N, K), best first."""
+    """The k classes of highest score for each row of the scores (N, K), best first; all K where k is more.
+
+    Raises `TargetError` if k < 1, and `ModelError` if there are fewer names than scores.
+    """
     count = scores.shape[1]
     names = (categories or numbered_categories(count)).names
+    if len(names) < count:
+        raise ModelError(f"the model scores {count} classes, and {len(names)} of them have names")
+    if k < 1:
+        raise TargetError(f"at least one class has to be asked for, and k is {k}")
     probabilities = scores.softmax(1)
     order = scores.topk(min(k, count)).indices
     columns = order.tolist(), scores.gather(1, order).tolist(), probabilities.gather(1, order).tolist()
@@ -99,9 +107,11 @@ def as_classifier(
     The network sees `(images - mean) / std`, with three numbers each, for pixels in [0, 1]. The module is copied:
     yours keeps its mode and its gradients, and does not see later changes of the copy.
 
-    Raises `ModelError` if `mean` or `std` are not three numbers, or a `std` is not positive.
+    Raises `ModelError` if `module` is no module, `mean` or `std` are not three numbers, or a `std` is not positive.
     """
-    if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+    if not isinstance(module, nn.Module):
+        raise ModelError(f"expected a torch.nn.Module, and got {type(module).__name__}")
+    if not (np.shape(mean) == np.shape(std) == (3,) and np.isfinite([mean, std]).all() and min(std) > 0):
         raise ModelError(f"mean and std are three numbers each, std positive; got mean={mean}, std={std}")
     if categories is not None and not isinstance(categories, Categories):
         categories = Categories(categories)
@@ -147,8 +157,9 @@ def load_model(name: str = EMBEDDED) -> Classifier:
 
     Raises `ModelError` if the name is unknown, or the weights are missing, corrupt or out of reach.
     """
-    model = _load_embedded() if name == EMBEDDED else _load_torchvision(name)
-    return model.to(device()).to(memory_format=torch.channels_last)
+    with torch.inference_mode(False):  # weights made in inference mode could never be differentiated through
+        model = _load_embedded() if name == EMBEDDED else _load_torchvision(name)
+        return model.to(device()).to(memory_format=torch.channels_last)
 
 
 def _load_embedded() -> Classifier:
@@ -203,7 +214,7 @@ def class_scores(model: nn.Module, images: Tensor) -> Tensor:
         scores = model(images)
     except SaliencyError:
         raise
-    except RuntimeError as error:
+    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
         raise ModelError(
             f"the model cannot run on images of shape {tuple(images.shape)}: {_first_line(error)}"
         ) from error

@@ -15,8 +15,9 @@ the context is open, not by hooking modules, so it also reaches `F.relu`, reused
 """
 
 import inspect
+import threading
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import torch
 import torch.nn.functional as F
@@ -51,7 +52,7 @@ def find_rule(rule: str | Rule) -> Rule:
     """The function that a rule's name stands for. Raises `SaliencyError` if there is none of that name."""
     if callable(rule):
         return rule
-    if rule not in RULES:
+    if not isinstance(rule, str) or rule not in RULES:
         raise SaliencyError(
             f"there is no ReLU rule {rule!r}: use {', '.join(map(repr, RULES))} or a function (g, z) -> g"
         )
@@ -64,7 +65,7 @@ class _RuledReLU(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, z: Tensor, bound: float | None, rule: Rule, changes_input: bool) -> Tensor:
         # An activation at or above its bound does not respond either: the rule is told that it was off.
-        seen = z if bound is None else z * (z < bound)
+        seen = z if bound is None else torch.where(z < bound, z, 0)
         ctx.save_for_backward(seen.clone() if seen is z and changes_input else seen)
         ctx.rule = rule
         return z.clamp(0, bound)
@@ -72,7 +73,21 @@ class _RuledReLU(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None, None]:
         (z,) = ctx.saved_tensors
-        return ctx.rule(upstream[0], z), None, None, None
+        downstream = ctx.rule(upstream[0], z)
+        if not isinstance(downstream, Tensor) or downstream.shape != z.shape:
+            got = tuple(downstream.shape) if isinstance(downstream, Tensor) else type(downstream).__name__
+            raise SaliencyError(f"a rule returns a tensor shaped like g and z, {tuple(z.shape)}, and this one {got}")
+        return downstream, None, None, None
+
+
+class _Open(threading.local):
+    """The contexts that are open in this thread, the innermost last: torch asks them all, and only that one answers."""
+
+    def __init__(self) -> None:
+        self.rules: list[relu_rule] = []
+
+
+_open = _Open()
 
 
 class relu_rule(TorchFunctionMode):
@@ -94,30 +109,38 @@ class relu_rule(TorchFunctionMode):
             raise SaliencyError(f"others is 'raise' or 'backprop', not {others!r}")
         self.rule = find_rule(rule)
         self.others = others
-        self.met = 0
 
     def __torch_function__(
         self, func: Callable, types: Iterable[type], args: tuple = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = dict(kwargs or {})
-        if self.rule is backprop:
+        if self is not _open.rules[-1]:
             return func(*args, **kwargs)
-        if func in _UNDEFINED and self.others == "raise":
+        if func in _UNDEFINED and self.others == "raise" and self.rule is not backprop:
             raise ModelError(
                 f"the rules are defined for ReLU, and the network calls {_UNDEFINED[func]}{_calling_layer()}: "
                 "pass others='backprop' to let such activations keep their gradient"
             )
         call = _as_relu(func, args, kwargs)
-        if call is None:
+        self.met += call is not None
+        if call is None or self.rule is backprop:
             return func(*args, **kwargs)
-        self.met += 1
         z, bound, changes_input = call
         with torch._C.DisableTorchFunction():
             result = _RuledReLU.apply(z, bound, self.rule, changes_input)
             return z.copy_(result) if changes_input else result
 
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self.met = 0
+        _open.rules.append(self)
+        return self
+
     def __exit__(self, error: type[BaseException] | None, *rest: Any) -> None:
         super().__exit__(error, *rest)
+        _open.rules.pop()
+        if _open.rules:
+            _open.rules[-1].met += self.met  # what an inner context was asked to do, the outer one need not miss
         if error is None and not self.met and self.rule is not backprop:
             raise ModelError("no ReLU was called: under this rule the result would be the plain gradient")
 
@@ -154,7 +177,7 @@ _UNDEFINED: dict[Callable, str] = {
     cast(Callable, function): name
     for name, functions in {
         "LeakyReLU": (F.leaky_relu, F.leaky_relu_),
-        "PReLU": (F.prelu, torch.prelu),
+        "PReLU": (F.prelu, torch.prelu, Tensor.prelu),
         "RReLU": (F.rrelu, torch.rrelu, torch.rrelu_),
         "ELU": (F.elu, F.elu_),
         "SELU": (F.selu, torch.selu, torch.selu_),
@@ -177,6 +200,8 @@ def _as_relu(func: Callable, args: tuple, kwargs: Mapping[str, Any]) -> tuple[Te
     given = dict(zip(names, args, strict=False)) | {_OTHER_NAMES.get(key, key): value for key, value in kwargs.items()}
     call = absent | given
     low, high, z = call["min"], call["max"], call["input"]
+    if "out" in given:
+        return None  # autograd refuses it
     starts_at_zero = isinstance(low, int | float) and low == 0
     bounded = isinstance(high, int | float) and high > 0
     if not (starts_at_zero and (high is None or bounded) and z.is_floating_point()):

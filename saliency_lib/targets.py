@@ -4,19 +4,21 @@ A target is one of
 
     None                    the class of highest score, for each image its own
     285, "Egyptian cat"     one class for all images (names as in `Categories.index`)
-    [285, "tench"]          one class per image; a tensor of N indices likewise
+    [285, "tench"]          one class per image; a tensor or an array of N indices likewise
     sl.posterior(285)       any function from the scores (N, K) to (N,) numbers
 """
 
 from collections.abc import Callable, Sequence
+from typing import SupportsIndex
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from saliency_lib.categories import Categories, numbered_categories
 from saliency_lib.errors import TargetError
 
-Target = None | int | str | Sequence[int | str] | Tensor | Callable[[Tensor], Tensor]
+Target = None | SupportsIndex | str | Sequence[SupportsIndex | str] | Tensor | Callable[[Tensor], Tensor]
 
 
 def select(scores: Tensor, target: Target, categories: Categories | None = None) -> Tensor:
@@ -37,9 +39,11 @@ def class_indices(scores: Tensor, target: Target, categories: Categories | None 
     categories = categories or numbered_categories(known)
     if target is None:
         return scores.argmax(1)
+    if isinstance(target, np.ndarray):
+        target = target.tolist()
     if isinstance(target, Tensor):
         target = _tensor_to_list(target)
-    if isinstance(target, int | str):
+    if isinstance(target, str | SupportsIndex):
         target = [target] * count
     if not isinstance(target, Sequence):
         raise TargetError(f"a target is a class, one class per image, or a function, not {type(target).__name__}")
