@@ -65,6 +65,8 @@ class Browser:
         self.session: str | None = attached["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
+        # Every page is weighed as a first visit.
+        self.call("Network.setCacheDisabled", cacheDisabled=True)
 
     session: str | None = None
 
