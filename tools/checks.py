@@ -109,7 +109,8 @@ def tracked(project: Project) -> list[Path]:
     )
     if listed.returncode == 0:
         return [project.root / name for name in listed.stdout.split("\0") if name]
-    return [path for path in project.root.rglob("*") if path.is_file()]
+    made = {".venv", ".cache", "_build", "__pycache__"}
+    return [path for path in project.root.rglob("*") if path.is_file() and made.isdisjoint(path.parts)]
 
 
 def repository_names(project: Project) -> list[str]:

@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 STATE = """(() => {
-  const article = document.querySelector('.bd-article') || document.body;
+  const article = document.querySelector('.bd-article') || document.querySelector('main');
   const prose = article.cloneNode(true);
   prose.querySelectorAll('pre, code, script, mjx-container').forEach((node) => node.remove());
   return {

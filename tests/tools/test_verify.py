@@ -10,6 +10,12 @@ from tools.project import BookError, Project
 PASSING = "def test_a(): pass\n"
 
 
+@pytest.fixture(autouse=True)
+def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests of one line need no workers."""
+    monkeypatch.setattr(verify, "SHARED", [])
+
+
 def project(root: Path, test: str) -> Project:
     """A project with one file of tests and no chapters."""
     (root / "tests").mkdir()
