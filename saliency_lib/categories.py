@@ -6,7 +6,7 @@ imagenet_categories().index("Egyptian cat")     # -> 285; so do "n02124075", 285
 import difflib
 import importlib.resources
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, cached_property
 
 from saliency_lib.errors import TargetError
 
@@ -72,7 +72,7 @@ class Categories:
         hint = f"; the nearest are {self._list(near)}" if near else ""
         raise TargetError(f"there is no class {text!r}{hint}")
 
-    @property
+    @cached_property
     def _folded(self) -> list[list[str]]:
         pairs = zip(self.names, self.synonyms, strict=True)
         return [[word.casefold() for word in (name, *synonyms)] for name, synonyms in pairs]

@@ -21,8 +21,9 @@ def reduce_channels(gradient: Tensor, how: str = "max") -> Tensor:
 
     Raises `SaliencyError` if `how` is none of these, or the gradient does not have four dimensions.
     """
-    if how not in REDUCTIONS:
+    if not isinstance(how, str) or how not in REDUCTIONS:
         raise SaliencyError(f"there is no reduction {how!r}: use {', '.join(map(repr, REDUCTIONS))}")
-    if gradient.ndim != 4:
-        raise SaliencyError(f"expected a gradient of shape (N, 3, H, W), and got {tuple(gradient.shape)}")
+    if not isinstance(gradient, Tensor) or gradient.ndim != 4:
+        got = tuple(gradient.shape) if isinstance(gradient, Tensor) else type(gradient).__name__
+        raise SaliencyError(f"expected a gradient of shape (N, 3, H, W), and got {got}")
     return REDUCTIONS[how](gradient)
