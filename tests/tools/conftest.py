@@ -143,6 +143,8 @@ def make_book(root: Path) -> Project:
     (root / "reference" / "glossary.md").write_text("# Glossary\n\n```{glossary}\nsaliency map\n  A map.\n```\n")
     write_library(root)
     link_assets(root)
+    (root / ".pytest_cache").mkdir()
+    (root / ".pytest_cache" / "README.md").write_text("# No page of the book\n")
     write_notebook(root / "chapters" / "01_first.ipynb", plain_cells())
     write_notebook(root / "chapters" / "02_second.ipynb", [new_markdown_cell(SECOND), new_code_cell("1 + 1")])
     return Project(root)
