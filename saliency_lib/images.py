@@ -118,7 +118,8 @@ def _clear_errors(name: str) -> Iterator[None]:
     except Image.DecompressionBombError:
         raise ImageError(f"{name} has far more pixels than the limit of {MAX_PIXELS / 1e6:.0f} million") from None
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...
-        raise ImageError(f"{name} cannot be read, it may be damaged or cut short ({error})") from None
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"{name} cannot be read, it may be damaged or cut short ({reason})") from None
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
