@@ -9,6 +9,7 @@ is a derivative with respect to what one sees.
 """
 
 import copy
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -171,15 +172,15 @@ def _load_embedded() -> Classifier:
 def _load_torchvision(name: str) -> Classifier:
     import torchvision.models
 
-    if name not in torchvision.models.list_models(module=torchvision.models):
+    if not isinstance(name, str) or name not in torchvision.models.list_models(module=torchvision.models):
         raise ModelError(f"there is no model {name!r}; `python -m saliency_lib models` lists them all")
     weights = torchvision.models.get_model_weights(name).DEFAULT
+    if _cache_path(weights).exists() and not _is_intact(_cache_path(weights)):
+        raise ModelError(f"the weights in {_cache_path(weights)} are damaged: delete the file")
     try:
         with torch.random.fork_rng(devices=[]):
             network = torchvision.models.get_model(name, weights=weights)
     except Exception as error:  # URLError, HTTPError, ConnectionError, UnpicklingError, RuntimeError, ...
-        if _cache_path(weights).exists():
-            raise ModelError(f"the weights in {_cache_path(weights)} are damaged: delete the file") from error
         raise ModelError(
             f"the weights of {name} could not be downloaded ({error}); {EMBEDDED} needs no download"
         ) from error
@@ -190,6 +191,12 @@ def _load_torchvision(name: str) -> Classifier:
 def _cache_path(weights: Any) -> Path:
     """Where torch.hub keeps, or would keep, a weight file of torchvision's."""
     return Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rsplit("/", 1)[-1]
+
+
+def _is_intact(path: Path) -> bool:
+    """Whether a file has the SHA-256 whose beginning its name ends in. torch.hub asks only right after a download."""
+    published = path.stem.rsplit("-", 1)[-1]
+    return hashlib.sha256(path.read_bytes()).hexdigest().startswith(published)
 
 
 @contextmanager

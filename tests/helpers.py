@@ -131,11 +131,8 @@ def _tensor_state(tensor: Tensor) -> object:
 
 
 def _bytes(tensor: Tensor) -> bytes:
-    return (
-        tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes()
-        if tensor.dim()
-        else tensor.detach().cpu().numpy().tobytes()
-    )
+    values = tensor.detach().cpu()
+    return (values.float() if values.dtype == torch.bfloat16 else values).numpy().tobytes()
 
 
 def thawed(network: nn.Module) -> nn.Module:
