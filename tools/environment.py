@@ -11,8 +11,9 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
-from typing import Callable, NoReturn, Optional, Tuple
+from typing import Callable, List, NoReturn, Optional, Tuple
 
 OLDEST = (3, 11)
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -79,23 +80,23 @@ def create(venv: str) -> None:
 def install(python: str, root: str) -> None:
     """Install requirements.txt with a progress line; pip's own words are shown only if it fails."""
     print("Installing requirements.txt (PyTorch is large: a few minutes the first time) ...", flush=True)
-    command = [python, "-m", "pip", "install", "--disable-pip-version-check", "-r", "requirements.txt"]
+    command = [python, "-m", "pip", "install", "--no-compile", "--disable-pip-version-check", "-r", "requirements.txt"]
     environment = dict(os.environ, PIP_PROGRESS_BAR="off", PYTHONUNBUFFERED="1")
-    lines, started, told = [], time.time(), time.time()
+    lines: List[str] = []
+    started = told = time.time()
     pip = subprocess.Popen(
-        command,
-        cwd=root,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        universal_newlines=True,
+        command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True
     )
-    for line in pip.stdout or ():
-        lines.append(line)
-        if time.time() - told > 5:
+    # pip is silent for minutes while it unpacks: read in a thread, so that the progress line keeps coming.
+    reader = threading.Thread(target=lambda: lines.extend(pip.stdout or ()), daemon=True)
+    reader.start()
+    while pip.poll() is None:
+        time.sleep(0.2)
+        if time.time() - told > 10:
             told = time.time()
-            print(f"  {told - started:3.0f} s  {line.strip()[:90]}", flush=True)
-    if pip.wait() != 0:
+            print(f"  {told - started:3.0f} s  {lines[-1].strip()[:80] if lines else ''}", flush=True)
+    reader.join()
+    if pip.returncode != 0:
         sys.stderr.write("".join(lines[-20:]))
         fail("pip could not install requirements.txt; its last lines are above.")
     print(f"Installed in {time.time() - started:.0f} s.", flush=True)
