@@ -147,6 +147,7 @@ class relu_rule(TorchFunctionMode):
 
 _RELU, _RELU6 = {"min": 0, "max": None}, {"min": 0, "max": 6}
 _CLAMP, _HARDTANH = {"min": None, "max": None}, {"min": -1.0, "max": 1.0}
+_THRESHOLD = {"min": 0, "max": None}
 
 # Every call that can be a ReLU: the names of its positional arguments, and what the absent ones are.
 _CALLS: dict[Callable, tuple[tuple[str, ...], dict[str, Any]]] = {
@@ -166,6 +167,9 @@ _CALLS: dict[Callable, tuple[tuple[str, ...], dict[str, Any]]] = {
     Tensor.clamp_: (("input", "min", "max"), _CLAMP | {"inplace": True}),
     Tensor.clip: (("input", "min", "max"), _CLAMP),
     Tensor.clip_: (("input", "min", "max"), _CLAMP | {"inplace": True}),
+    F.threshold: (("input", "threshold", "value", "inplace"), _THRESHOLD),
+    torch.threshold: (("input", "threshold", "value"), _THRESHOLD),
+    torch.threshold_: (("input", "threshold", "value"), _THRESHOLD | {"inplace": True}),
     torch.clamp_min: (("input", "min"), _CLAMP),
     torch.clamp_min_: (("input", "min"), _CLAMP | {"inplace": True}),
     Tensor.clamp_min: (("input", "min"), _CLAMP),
@@ -200,8 +204,8 @@ def _as_relu(func: Callable, args: tuple, kwargs: Mapping[str, Any]) -> tuple[Te
     given = dict(zip(names, args, strict=False)) | {_OTHER_NAMES.get(key, key): value for key, value in kwargs.items()}
     call = absent | given
     low, high, z = call["min"], call["max"], call["input"]
-    if "out" in given:
-        return None  # autograd refuses it
+    if "out" in given or call.get("threshold", 0) != 0 or call.get("value", 0) != 0:
+        return None  # autograd refuses the first; the others are no max(z, 0)
     starts_at_zero = isinstance(low, int | float) and low == 0
     bounded = isinstance(high, int | float) and high > 0
     if not (starts_at_zero and (high is None or bounded) and z.is_floating_point()):

@@ -1,0 +1,766 @@
+"""The rules of a ReLU: against Captum where Captum is right, against formulas everywhere."""
+
+import copy
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+import torchvision.models
+from captum.attr import Deconvolution, GuidedBackprop
+from helpers import MEAN, STD, architecture, images_for, lively_class, nothing_changes, relative, says, small_network
+from torch import Tensor, nn
+
+import saliency_lib as sl
+from saliency_lib.relu_rules import _CALLS, RULES
+
+# --- the formulas, written once more -------------------------------------------------------------------------------
+
+
+def expected_signal(rule: str, g: np.ndarray, z: np.ndarray, bound: float = np.inf) -> np.ndarray:
+    """Element by element, from section 4 of the paper and from Springenberg et al. (2014), section 3.4."""
+    down = np.zeros_like(g)
+    for at in np.ndindex(g.shape):
+        on, positive = z[at] > 0 and (z[at] < bound or bound == np.inf), g[at] > 0
+        if {"backprop": on, "deconvnet": positive, "guided": on and positive}[rule]:
+            down[at] = g[at]
+    return down
+
+
+def slow_rule(rule: str, g: Tensor, z: Tensor, bound: float) -> Tensor:
+    """The same for large tensors."""
+    on, positive = torch.logical_and(z > 0, z < bound), g > 0
+    keep = {"backprop": on, "deconvnet": positive, "guided": torch.logical_and(on, positive)}[rule]
+    return torch.where(keep, g, torch.zeros_like(g))
+
+
+@contextmanager
+def slow_relus(rule: str) -> Iterator[list[str]]:
+    """Replace PyTorch's ReLU functions by ones whose backward is a tensor hook, with the formula in it.
+
+    Neither the torch function mode nor the autograd function of the package is used: forward, a copy of z has the
+    right value added as a constant, so that autograd hands the upstream signal to the copy, where the hook waits.
+    """
+    met: list[str] = []
+
+    def relu_with_bound(name: str, bound: float) -> Callable[..., Tensor]:
+        def relu(z: Tensor, *_: Any, **__: Any) -> Tensor:
+            met.append(name)
+            value = z.detach().clamp(0, None if bound == np.inf else bound)
+            passed = z * 1.0
+            seen = z.detach().clone()
+            passed.register_hook(lambda g: slow_rule(rule, g, seen, bound))
+            return passed + (value - passed).detach()
+
+        return relu
+
+    def hardtanh(z: Tensor, low: float, high: float, inplace: bool) -> Tensor:
+        assert low == 0
+        return relu_with_bound("hardtanh", high)(z)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, bound in {"relu": np.inf, "relu_": np.inf, "relu6": 6.0}.items():
+            patch.setattr(F, name, relu_with_bound(name, bound))
+        for owner, name in ((torch, "relu"), (Tensor, "relu"), (Tensor, "relu_")):
+            patch.setattr(owner, name, relu_with_bound(name, np.inf))
+        patch.setattr(F, "hardtanh", hardtanh)  # which nn.ReLU6 calls
+        yield met
+
+
+def slow_gradient(model: nn.Module, images: Tensor, index: int, rule: str) -> Tensor:
+    """The rule's signal at the image by `slow_relus`, in float64."""
+    I = images.clone().requires_grad_()
+    with slow_relus(rule) as met:
+        score = model(I)[:, index].sum()
+        (signal,) = torch.autograd.grad(score, I)
+    assert met
+    return signal
+
+
+class Functional(nn.Module):
+    """ReLUs that no hook on modules can see: functions, methods, clamps, one of them in place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 3, padding=1)
+        self.second = nn.Conv2d(8, 8, 3, padding=1)
+        self.last = nn.Linear(8, 20)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = F.relu(self.first(images))
+        x = torch.relu(self.second(x))
+        x = (self.second(x) - 0.1).relu_()
+        x = F.relu6(self.second(x) * 30)
+        return self.last(x.mean((2, 3)).relu())
+
+
+@pytest.fixture(scope="module")
+def functional() -> sl.Classifier:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        return sl.as_classifier(Functional(), MEAN, STD)
+
+
+# --- whole networks ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["alexnet", "vgg11", "resnet18", "squeezenet1_1"])
+@pytest.mark.parametrize(("rule", "captums"), [("guided", GuidedBackprop), ("deconvnet", Deconvolution)])
+def test_the_rules_equal_captums_where_captum_is_right(name: str, rule: str, captums: Any) -> None:
+    """Captum hooks nn.ReLU modules and forbids calling one twice: ResNet gets a module for each call."""
+    model, images = architecture(name), images_for(name)
+    target = lively_class(model, images)
+    theirs = copy.deepcopy(model)
+    if name == "resnet18":
+        separate_relus(theirs.network)
+    for module in theirs.modules():
+        if isinstance(module, nn.ReLU):
+            module.inplace = False
+    with pytest.warns(UserWarning, match="Setting backward hooks"):
+        expected = captums(theirs).attribute(images.clone(), target=target)
+    found = sl.input_gradient(model, images, target, rule=rule)
+    assert relative(found, expected) < 1e-5
+    assert relative(found, sl.input_gradient(model, images, target)) > 0.01
+
+
+def separate_relus(network: nn.Module) -> None:
+    """Give the second call of a residual block's ReLU a module of its own."""
+    for block in network.modules():
+        if isinstance(block, torchvision.models.resnet.BasicBlock):
+            block.bn1 = nn.Sequential(block.bn1, nn.ReLU())
+            outer, block.relu = block.relu, SecondCall(block.relu)
+            assert isinstance(outer, nn.ReLU)
+
+
+class SecondCall(nn.Module):
+    """Skips the odd calls, whose ReLU now stands elsewhere."""
+
+    def __init__(self, relu: nn.Module) -> None:
+        super().__init__()
+        self.relu = relu
+        self.calls = 0
+
+    def forward(self, z: Tensor) -> Tensor:
+        self.calls += 1
+        return z if self.calls % 2 else self.relu(z)
+
+
+NETWORKS = ["googlenet", "mobilenet_v2", "inception_v3", "densenet121", "efficientnet_lite0", "functional"]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_rules_equal_the_formulas_on_every_network(
+    name: str, embedded: sl.Classifier, functional: sl.Classifier
+) -> None:
+    own = {"efficientnet_lite0": embedded, "functional": functional}
+    model = copy.deepcopy(own[name] if name in own else architecture(name)).double()
+    images = (torch.rand(1, 3, 64, 64) if name in own else images_for(name)).double()
+    target = lively_class(model, images)
+    plain = sl.input_gradient(model, images, target)
+    assert relative(plain, slow_gradient(model, images, target, "backprop")) < 1e-9
+    for rule in ("deconvnet", "guided"):
+        found = sl.input_gradient(model, images, target, rule=rule)
+        assert relative(found, slow_gradient(model, images, target, rule)) < 1e-9
+        assert relative(found, plain) > 0.01
+
+
+@pytest.mark.parametrize("name", ["googlenet", "mobilenet_v2"])
+def test_float32_is_the_same_up_to_rounding(name: str) -> None:
+    model, images = architecture(name), images_for(name)
+    double = copy.deepcopy(model).double()
+    for rule in ("deconvnet", "guided"):
+        exact = sl.input_gradient(double, images.double(), 3, rule=rule)
+        assert relative(sl.input_gradient(model, images, 3, rule=rule), exact) < 1e-3
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_network_of_two_layers_in_numpy(rule: str) -> None:
+    """S = v^T max(A max(B x + b, 0) + a, 0), forward and backward written out."""
+    rng = np.random.default_rng(0)
+    B, b, A, a, v = (rng.standard_normal(shape) for shape in ((9, 12), 9, (7, 9), 7, (1, 7)))
+    x = rng.random(12)
+    z1 = B @ x + b
+    z2 = A @ np.maximum(z1, 0) + a
+    g1 = A.T @ expected_signal(rule, v[0], z2)
+    expected = B.T @ expected_signal(rule, g1, z1)
+
+    first, second, third = nn.Linear(12, 9), nn.Linear(9, 7), nn.Linear(7, 1, bias=False)
+    model = nn.Sequential(nn.Flatten(), first, nn.ReLU(), second, nn.ReLU(), third).double()
+    for parameter, values in zip(model.parameters(), (B, b, A, a, v), strict=True):
+        parameter.data = torch.from_numpy(values)
+    found = sl.input_gradient(model, torch.from_numpy(x).view(1, 3, 2, 2), 0, rule=rule)
+    assert relative(found.flatten(), torch.from_numpy(expected)) < 1e-12
+
+
+def test_backprop_changes_nothing_bit_for_bit(embedded: sl.Classifier, functional: sl.Classifier) -> None:
+    images = torch.rand(2, 3, 64, 64)
+    for model in (embedded, functional, architecture("squeezenet1_1")):
+        I = images.clone().requires_grad_()
+        (expected,) = torch.autograd.grad(model(I).amax(1).sum(), I)
+        with sl.relu_rule("backprop"):
+            scores = model(I)
+        (inside,) = torch.autograd.grad(scores.amax(1).sum(), I)
+        assert torch.equal(inside, expected)
+        assert torch.equal(sl.input_gradient(model, images, lambda s: s.amax(1), rule="backprop"), expected)
+
+
+@pytest.mark.parametrize("rule", ["deconvnet", "guided"])
+def test_no_rule_changes_the_scores(rule: str, embedded: sl.Classifier, functional: sl.Classifier) -> None:
+    images = torch.rand(2, 3, 64, 64)
+    for model in (embedded, functional):
+        scores = model(images)
+        with sl.relu_rule(rule):
+            assert torch.equal(model(images), scores)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_batch_equals_its_images_one_by_one(rule: str) -> None:
+    model, images = small_network().double(), torch.rand(3, 3, 8, 8).double()
+    together = sl.input_gradient(model, images, [0, 1, 2], rule=rule)
+    alone = [sl.input_gradient(model, images[[i]], i, rule=rule) for i in range(3)]
+    assert relative(together, torch.cat(alone)) < 1e-12
+
+
+@pytest.mark.parametrize("rule", ["deconvnet", "guided"])
+def test_channels_last_is_the_same(rule: str) -> None:
+    model, images = small_network().double(), torch.rand(3, 3, 8, 8).double()
+    expected = sl.input_gradient(model, images, 1, rule=rule)
+    last = copy.deepcopy(model).to(memory_format=torch.channels_last)
+    found = sl.input_gradient(last, images.contiguous(memory_format=torch.channels_last), 1, rule=rule)
+    assert relative(found, expected) < 1e-12
+    z = torch.randn(2, 3, 4, 4).contiguous(memory_format=torch.channels_last).requires_grad_()
+    with sl.relu_rule(rule):
+        assert F.relu(z).is_contiguous(memory_format=torch.channels_last)
+
+
+def test_activation_checkpoints_keep_the_rule() -> None:
+    """A network that computes its activations a second time during the backward pass."""
+    plain = architecture("densenet121")
+    saving = copy.deepcopy(plain)
+    for module in saving.modules():
+        if hasattr(module, "memory_efficient"):
+            module.memory_efficient = True
+    images = images_for("densenet121")
+    for rule in RULES:
+        expected = sl.input_gradient(plain, images, 0, rule=rule)
+        assert relative(sl.input_gradient(saving, images, 0, rule=rule), expected) < 1e-6
+
+
+@pytest.mark.parametrize("rule", ["deconvnet", "guided"])
+def test_the_rules_within_autocast(rule: str) -> None:
+    z, g = torch.randn(2, 50), torch.randn(2, 50)
+    expected = torch.from_numpy(expected_signal(rule, g.bfloat16().float().numpy(), z.bfloat16().float().numpy()))
+    I = z.clone().requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16), sl.relu_rule(rule):
+        out = F.relu(I @ torch.eye(50))
+    assert out.dtype == torch.bfloat16
+    (found,) = torch.autograd.grad(out, I, g.bfloat16())
+    assert relative(found, expected) < 0.01
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_rules_on_every_device(rule: str, device: torch.device) -> None:
+    model, images = small_network(), torch.rand(2, 3, 8, 8)
+    expected = sl.input_gradient(model, images, 1, rule=rule)
+    assert relative(sl.input_gradient(model.to(device), images.to(device), 1, rule=rule), expected) < 1e-3
+
+
+# --- one activation ------------------------------------------------------------------------------------------------
+
+EDGES = torch.tensor([-np.inf, -7.0, -1e-30, -0.0, 0.0, 1e-30, 1.0, 5.999, 6.0, 6.001, 7.0, np.inf, np.nan])
+SIGNALS = torch.tensor([-2.0, -0.0, 0.0, 3.0])
+Z, G = (grid.clone() for grid in torch.meshgrid(EDGES, SIGNALS, indexing="ij"))
+
+
+def signal_through(call: Callable[[Tensor], Tensor], rule: str | Callable) -> tuple[Tensor, Tensor]:
+    """What an activation returns for every pre-activation in Z, and what it hands down for every signal in G."""
+    leaf = Z.clone().requires_grad_()
+    with sl.relu_rule(rule):
+        out = call(leaf * 1)  # not the leaf itself, which may not be overwritten
+    value = out.detach().clone()
+    (down,) = torch.autograd.grad(out, leaf, G)
+    return value, down
+
+
+UNBOUNDED: dict[str, Callable[[Tensor], Tensor]] = {
+    "nn.ReLU": nn.ReLU(),
+    "nn.ReLU in place": nn.ReLU(inplace=True),
+    "F.relu": F.relu,
+    "F.relu in place": lambda z: F.relu(z, inplace=True),
+    "F.relu in place by position": lambda z: F.relu(z, True),
+    "F.relu by keyword": lambda z: F.relu(input=z),
+    "F.relu_": F.relu_,
+    "torch.relu": torch.relu,
+    "torch.relu_": torch.relu_,
+    "Tensor.relu": lambda z: z.relu(),
+    "Tensor.relu_": lambda z: z.relu_(),
+    "torch.clamp": lambda z: torch.clamp(z, 0),
+    "torch.clamp by keyword": lambda z: torch.clamp(z, min=0.0),
+    "torch.clamp_": lambda z: torch.clamp_(z, 0),
+    "torch.clip": lambda z: torch.clip(z, 0),
+    "torch.clip_": lambda z: torch.clip_(z, min=0),
+    "Tensor.clamp": lambda z: z.clamp(0, None),
+    "Tensor.clamp by keyword": lambda z: z.clamp(min=0),
+    "Tensor.clamp_": lambda z: z.clamp_(0),
+    "Tensor.clip": lambda z: z.clip(min=0),
+    "Tensor.clip_": lambda z: z.clip_(0),
+    "torch.clamp_min": lambda z: torch.clamp_min(z, 0),
+    "torch.clamp_min_": lambda z: torch.clamp_min_(z, 0),
+    "Tensor.clamp_min": lambda z: z.clamp_min(0),
+    "Tensor.clamp_min_": lambda z: z.clamp_min_(min=0.0),
+    "F.threshold": lambda z: F.threshold(z, 0, 0),
+    "torch.threshold": lambda z: torch.threshold(z, 0, 0),
+    "torch.threshold_": lambda z: torch.threshold_(z, 0, 0),
+    "nn.Threshold in place": nn.Threshold(0.0, 0.0, inplace=True),
+}
+BOUNDED: dict[str, Callable[[Tensor], Tensor]] = {
+    "nn.ReLU6": nn.ReLU6(),
+    "nn.ReLU6 in place": nn.ReLU6(inplace=True),
+    "F.relu6": F.relu6,
+    "F.relu6 in place": lambda z: F.relu6(z, inplace=True),
+    "nn.Hardtanh": nn.Hardtanh(0, 6),
+    "nn.Hardtanh in place": nn.Hardtanh(0.0, 6.0, inplace=True),
+    "F.hardtanh": lambda z: F.hardtanh(z, 0, 6),
+    "F.hardtanh by keyword": lambda z: F.hardtanh(z, min_val=0.0, max_val=6.0),
+    "F.hardtanh in place": lambda z: F.hardtanh(z, 0.0, 6.0, inplace=True),
+    "F.hardtanh_": lambda z: F.hardtanh_(z, 0.0, 6.0),
+    "torch.clamp": lambda z: torch.clamp(z, 0, 6),
+    "torch.clamp by keyword": lambda z: torch.clamp(z, max=6, min=0),
+    "torch.clamp_": lambda z: torch.clamp_(z, 0, 6),
+    "torch.clip": lambda z: torch.clip(z, 0, 6),
+    "Tensor.clamp": lambda z: z.clamp(0, 6),
+    "Tensor.clamp_": lambda z: z.clamp_(0, 6),
+    "Tensor.clip": lambda z: z.clip(0, max=6),
+    "Tensor.clip_": lambda z: z.clip_(0, 6),
+}
+FORMS = [
+    (f"{name} to {bound:g}", call, bound)
+    for calls, bound in ((UNBOUNDED, np.inf), (BOUNDED, 6.0))
+    for name, call in calls.items()
+]
+
+
+@pytest.mark.parametrize(("call", "bound"), [form[1:] for form in FORMS], ids=[form[0] for form in FORMS])
+@pytest.mark.parametrize("rule", ["deconvnet", "guided"])
+def test_every_way_to_call_a_relu_at_every_edge(call: Callable, bound: float, rule: str) -> None:
+    """z and g below, at and above 0, z below, at and above the bound, infinite, and NaN (which is not > 0)."""
+    value, down = signal_through(call, rule)
+    assert torch.equal(value.nan_to_num(-1), Z.clamp(0, None if bound == np.inf else bound).nan_to_num(-1))
+    expected = expected_signal(rule, G.numpy(), Z.numpy(), bound)
+    assert np.array_equal(down.numpy(), expected)
+    assert not np.array_equal(down.numpy(), signal_through(call, "backprop")[1].numpy())
+
+
+def test_every_call_that_the_package_watches_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = set()
+    original = sl.relu_rule.__torch_function__
+
+    def watched(self: Any, func: Callable, *rest: Any) -> Any:
+        tried.add(func)
+        return original(self, func, *rest)
+
+    monkeypatch.setattr(sl.relu_rule, "__torch_function__", watched)
+    for _, call, _ in FORMS:
+        signal_through(call, "guided")
+    assert set(_CALLS) <= tried
+
+
+@pytest.mark.parametrize("call", [form[1] for form in FORMS], ids=[form[0] for form in FORMS])
+def test_backprop_is_pytorchs_own_derivative(call: Callable) -> None:
+    leaf = Z.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(call(leaf * 1), leaf, G)
+    assert np.array_equal(signal_through(call, "backprop")[1].numpy(), expected.numpy(), equal_nan=True)
+
+
+@pytest.mark.parametrize("call", [nn.ReLU(), nn.ReLU6(), lambda z: z.clamp_(0, 6)])
+@pytest.mark.parametrize("name", RULES)
+def test_a_function_of_ones_own_equals_the_builtin_rule(call: Callable, name: str) -> None:
+    def own(g: Tensor, z: Tensor) -> Tensor:
+        on, positive = (z > 0).to(g.dtype), (g > 0).to(g.dtype)
+        return {"backprop": g * on, "deconvnet": g * positive, "guided": g * on * positive}[name]
+
+    finite = Z.isfinite()
+    found, expected = (signal_through(call, rule)[1] for rule in (own, name))
+    if name == "backprop":  # PyTorch's clamp lets the signal through at the very ends
+        finite &= (Z != 0) & (Z != 6)
+    assert torch.equal(found[finite], expected[finite])
+
+
+def test_a_function_of_ones_own_is_handed_g_and_z() -> None:
+    seen: list[tuple[Tensor, Tensor]] = []
+
+    def rule(g: Tensor, z: Tensor) -> Tensor:
+        seen.append((g, z))
+        return 10 * g
+
+    z = torch.tensor([-1.0, 2.0, 7.0], requires_grad=True)
+    with sl.relu_rule(rule):
+        out = F.relu(z), F.relu6(z), z.clamp(min=0, max=2)
+    torch.stack(out).backward(torch.tensor([[1.0, 2.0, 3.0]]).repeat(3, 1))
+    assert z.grad.tolist() == [30.0, 60.0, 90.0]
+    assert sorted(z.tolist() for _, z in seen) == [[-1.0, 0.0, 0.0], [-1.0, 2.0, 0.0], [-1.0, 2.0, 7.0]]
+    assert all(g.tolist() == [1.0, 2.0, 3.0] for g, _ in seen)
+
+
+@pytest.mark.parametrize("result", [None, 3.0, torch.ones(2), torch.ones(())])
+def test_a_function_that_returns_no_signal_says_so(result: object) -> None:
+    model, images = small_network(), torch.rand(1, 3, 8, 8)
+    with pytest.raises(sl.SaliencyError, match="a rule returns a tensor shaped like g and z") as caught:
+        sl.input_gradient(model, images, rule=lambda g, z: result)
+    says(caught.value)
+
+
+@pytest.mark.parametrize("rule", ["gradient", "", "Guided", None, 3, ["guided"]])
+def test_an_unknown_rule_lists_those_there_are(rule: object) -> None:
+    for use in (sl.relu_rule, lambda rule: sl.input_gradient(small_network(), torch.rand(1, 3, 8, 8), rule=rule)):
+        with pytest.raises(sl.SaliencyError, match="'backprop', 'deconvnet', 'guided' or a function") as caught:
+            use(rule)
+        says(caught.value)
+    with pytest.raises(sl.SaliencyError, match="others is 'raise' or 'backprop'"):
+        sl.relu_rule("guided", others="ignore")
+
+
+# --- in place ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("call", [F.relu_, lambda z: F.relu(z, inplace=True), lambda z: z.clamp_(0), nn.ReLU(True)])
+@pytest.mark.parametrize("rule", RULES)
+def test_in_place_overwrites_the_callers_tensor(call: Callable, rule: str) -> None:
+    z = torch.tensor([-1.0, 2.0], requires_grad=True) * 1
+    with sl.relu_rule(rule):
+        out = call(z)
+    assert out is z
+    assert z.tolist() == [0.0, 2.0]
+
+
+def test_who_reads_a_tensor_after_it_was_overwritten_gets_the_rule_too() -> None:
+    """The residual block of many networks: y = relu_(x); out = y + f(x), where x is y by now."""
+    x = torch.tensor([-1.0, 2.0, 3.0], requires_grad=True)
+    z = x * 1
+    with sl.relu_rule("guided"):
+        y = z.relu_()
+    (down,) = torch.autograd.grad(y + 2 * z, x, torch.tensor([1.0, -1.0, 1.0]))
+    assert down.tolist() == [0.0, 0.0, 3.0]
+
+
+def test_who_read_a_tensor_before_it_was_overwritten_keeps_its_own_path() -> None:
+    x = torch.tensor([-1.0, 2.0], requires_grad=True)
+    z = x * 1
+    with sl.relu_rule("guided"):
+        doubled = z * 2
+        y = z.relu_()
+    (down,) = torch.autograd.grad(doubled + y, x, torch.tensor([1.0, 1.0]))
+    assert down.tolist() == [2.0, 3.0]
+
+
+def test_views_that_are_overwritten_in_part() -> None:
+    x = torch.tensor([[-1.0, 2.0], [3.0, -4.0]], requires_grad=True)
+    base = x * 1
+    with sl.relu_rule("deconvnet"):
+        base[0].relu_()
+        base.view(4)[2:].clamp_(min=0)
+    assert base.tolist() == [[0.0, 2.0], [3.0, 0.0]]
+    (down,) = torch.autograd.grad(base, x, torch.tensor([[5.0, -5.0], [-5.0, 5.0]]))
+    assert down.tolist() == [[5.0, 0.0], [0.0, 5.0]]
+
+
+def test_relus_in_place_one_after_the_other() -> None:
+    x = torch.tensor([-1.0, 2.0, 8.0], requires_grad=True)
+    with sl.relu_rule("deconvnet"):
+        z = (x * 1).relu_()
+        z = F.relu6(z, inplace=True).relu_()
+    (down,) = torch.autograd.grad(z, x, torch.tensor([1.0, -1.0, 1.0]))
+    assert z.tolist() == [0.0, 2.0, 6.0]
+    assert down.tolist() == [1.0, 0.0, 1.0]
+
+
+def test_a_leaf_cannot_be_overwritten_any_more_than_without_a_rule() -> None:
+    x = torch.tensor([-1.0, 2.0], requires_grad=True)
+    with pytest.raises(RuntimeError, match="leaf Variable"), sl.relu_rule("guided"):
+        x.relu_()
+
+
+def test_a_network_in_place_equals_the_same_network_not_in_place() -> None:
+    model, images = small_network(), torch.rand(2, 3, 8, 8)
+    inplace = copy.deepcopy(model)
+    for module in inplace.modules():
+        if isinstance(module, nn.ReLU):
+            module.inplace = True
+    for rule in RULES:
+        expected = sl.input_gradient(model, images, 1, rule=rule)
+        assert torch.equal(sl.input_gradient(inplace, images, 1, rule=rule), expected)
+
+
+# --- what is no ReLU -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda z: z.clamp(-1, 1),
+        lambda z: z.clamp(1e-6),
+        lambda z: z.clamp(max=6),
+        lambda z: torch.clamp(z, torch.zeros(())),
+        lambda z: F.hardtanh(z),
+        lambda z: F.hardtanh(z, -1, 6),
+        lambda z: F.threshold(z, 1.0, 0.0),
+        lambda z: F.threshold(z, 0.0, -1.0),
+        lambda z: z.abs(),
+        torch.tanh,
+        torch.sigmoid,
+    ],
+)
+def test_other_functions_keep_their_derivative(call: Callable) -> None:
+    g = torch.tensor([-2.0, 3.0, -4.0])
+    down = []
+    for rule in ("backprop", "deconvnet"):
+        z = torch.tensor([-3.0, 0.5, 2.0], requires_grad=True)
+        with sl.relu_rule(rule):
+            F.relu(z)  # so that one was met
+            out = call(z * 1)
+        down.append(torch.autograd.grad(out, z, g)[0])
+    assert torch.equal(*down)
+
+
+def test_integers_are_clamped_as_ever() -> None:
+    with sl.relu_rule("guided"):
+        F.relu(torch.zeros(1))
+        assert torch.tensor([-1, 2]).clamp(0).tolist() == [0, 2]
+        assert torch.clamp(torch.tensor([-1.0]), 0, out=torch.empty(1)).item() == 0
+
+
+UNDEFINED: dict[str, Callable[..., nn.Module]] = {
+    layer.__name__: layer
+    for layer in (
+        *(nn.LeakyReLU, nn.PReLU, nn.RReLU, nn.ELU, nn.SELU, nn.CELU),
+        *(nn.GELU, nn.SiLU, nn.Mish, nn.Hardswish, nn.Softplus),
+    )
+}
+
+
+@pytest.mark.parametrize("activation", UNDEFINED)
+@pytest.mark.parametrize("inplace", [False, True])
+def test_an_activation_without_a_rule_is_named_with_its_layer(activation: str, inplace: bool) -> None:
+    """Even in the middle of a network of ReLUs, and under a classifier."""
+    options = {"inplace": True} if inplace else {}
+    try:
+        layer = UNDEFINED[activation](**options)
+    except TypeError:
+        pytest.skip("not to be had in place")
+    network = small_network()
+    network[3] = nn.Sequential(nn.Identity(), layer)
+    model, images = sl.as_classifier(network, MEAN, STD), torch.rand(2, 3, 8, 8)
+    for rule in ("deconvnet", "guided", lambda g, z: g):
+        with nothing_changes(model, images), pytest.raises(sl.ModelError) as caught:
+            sl.input_gradient(model, images, rule=rule)
+        assert f"calls {activation} in layer network.3.1 ({activation}):" in says(caught.value)
+        assert "network.3.1" in dict(model.named_modules())
+    assert sl.input_gradient(model, images).isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("LeakyReLU", F.leaky_relu),
+        ("LeakyReLU", lambda z: F.leaky_relu(z, inplace=True)),
+        ("LeakyReLU", F.leaky_relu_),
+        ("PReLU", lambda z: F.prelu(z, torch.ones(1))),
+        ("PReLU", lambda z: z.prelu(torch.ones(1))),
+        ("PReLU", lambda z: torch.prelu(z, torch.ones(1))),
+        ("RReLU", F.rrelu),
+        ("RReLU", F.rrelu_),
+        ("ELU", F.elu),
+        ("ELU", F.elu_),
+        ("SELU", F.selu),
+        ("SELU", torch.selu_),
+        ("CELU", F.celu),
+        ("CELU", torch.celu_),
+        ("GELU", F.gelu),
+        ("SiLU", lambda z: F.silu(z, inplace=True)),
+        ("Mish", F.mish),
+        ("Hardswish", F.hardswish),
+        ("Softplus", F.softplus),
+    ],
+)
+def test_functions_without_a_rule_are_named_with_the_module_that_calls_them(name: str, call: Callable) -> None:
+    class Block(nn.Module):
+        def forward(self, z: Tensor) -> Tensor:
+            return call(F.relu(z) * 1)
+
+    model = nn.Sequential(nn.Flatten(), nn.ModuleDict({"inner": Block()})["inner"])
+    with pytest.raises(sl.ModelError, match=rf"calls {name} in layer 1 \(Block\)") as caught:
+        sl.input_gradient(model, torch.rand(1, 3, 2, 2), rule="guided")
+    says(caught.value)
+    with pytest.raises(sl.ModelError, match=rf"calls {name}: pass others='backprop'"), sl.relu_rule("guided"):
+        call(torch.zeros(2))
+
+
+def test_others_may_keep_their_gradient() -> None:
+    g = torch.tensor([-2.0, 3.0])
+    z = torch.tensor([1.0, -0.5], requires_grad=True)
+    (expected,) = torch.autograd.grad(F.silu(z), z, g)
+    with sl.relu_rule("guided", others="backprop"):
+        out = F.silu(z) + 0 * F.relu(z).sum()
+    (found,) = torch.autograd.grad(out, z, g)
+    assert torch.equal(found, expected)
+    with pytest.raises(sl.ModelError, match="no ReLU was called"), sl.relu_rule("guided", others="backprop"):
+        F.silu(z)
+
+
+def test_a_network_without_a_relu_says_so() -> None:
+    model, images = nn.Sequential(nn.Flatten(), nn.Linear(12, 3), nn.Tanh()), torch.rand(1, 3, 2, 2)
+    for rule in ("deconvnet", "guided", lambda g, z: g):
+        for explain in (sl.input_gradient, sl.saliency_map, sl.top_class_maps):
+            with nothing_changes(model, images), pytest.raises(sl.ModelError, match="no ReLU was called") as caught:
+                explain(model, images, rule=rule)
+            says(caught.value)
+    assert sl.input_gradient(model, images).abs().max() > 0
+
+
+# --- contexts ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("outer", RULES)
+@pytest.mark.parametrize("inner", RULES)
+def test_of_nested_contexts_the_inner_one_decides(outer: str, inner: str) -> None:
+    z = torch.tensor([-1.0, -1.0, 1.0, 1.0], requires_grad=True)
+    g = torch.tensor([-3.0, 3.0, -3.0, 3.0])
+
+    def down(out: Tensor) -> list[float]:
+        return (torch.autograd.grad(out, z, g)[0] + 0.0).tolist()
+
+    def expected(rule: str) -> list[float]:
+        return expected_signal(rule, g.numpy(), z.detach().numpy()).tolist()
+
+    with sl.relu_rule(outer):
+        before = F.relu(z)
+        with sl.relu_rule(inner):
+            inside = F.relu(z)
+            with sl.relu_rule(outer):
+                innermost = F.relu(z)
+        after = F.relu(z)
+    outside = F.relu(z)
+    assert down(before) == down(innermost) == down(after) == expected(outer)
+    assert down(inside) == expected(inner)
+    assert down(outside) == expected("backprop")
+
+
+def test_an_outer_context_whose_relus_an_inner_one_took_does_not_complain() -> None:
+    for inner in RULES:
+        with sl.relu_rule("guided"), sl.relu_rule(inner):
+            F.relu(torch.zeros(1))
+    with pytest.raises(sl.ModelError, match="no ReLU was called"), sl.relu_rule("guided"), sl.relu_rule("backprop"):
+        torch.tanh(torch.zeros(1))
+
+
+def test_an_inner_context_that_met_none_complains_even_if_the_outer_one_did() -> None:
+    with sl.relu_rule("guided"):
+        F.relu(torch.zeros(1))
+        with pytest.raises(sl.ModelError, match="no ReLU was called"), sl.relu_rule("deconvnet"):
+            pass
+
+
+def test_an_inner_context_says_what_happens_to_others() -> None:
+    with sl.relu_rule("guided"):
+        F.relu(torch.zeros(1))
+        with sl.relu_rule("guided", others="backprop"):
+            F.silu(F.relu(torch.zeros(1)))
+        with sl.relu_rule("backprop"):
+            F.silu(torch.zeros(1))
+
+
+def test_a_context_can_be_opened_again_and_counts_anew() -> None:
+    rule = sl.relu_rule("guided")
+    with rule:
+        F.relu(torch.zeros(1))
+    with pytest.raises(sl.ModelError, match="no ReLU was called"), rule:
+        pass
+    with rule:
+        F.relu(torch.zeros(1))
+
+
+def test_an_exception_leaves_nothing_behind() -> None:
+    model, images = small_network(), torch.rand(1, 3, 8, 8)
+    expected = sl.input_gradient(model, images, 0)
+
+    def fail(error: type[BaseException], depth: int) -> None:
+        with sl.relu_rule("guided"):
+            F.relu(images)
+            if depth:
+                fail(error, depth - 1)
+            raise error("on purpose")
+
+    for error in (RuntimeError, KeyboardInterrupt, sl.ModelError):
+        for depth in (0, 2):
+            with nothing_changes(model, images), pytest.raises(error):
+                fail(error, depth)
+            I = images.clone().requires_grad_()
+            model(I)[0, 0].backward()
+            assert torch.equal(I.grad, expected)
+    z = torch.tensor([1.0], requires_grad=True)
+    with sl.relu_rule("guided"):
+        out = F.relu(z)
+    with sl.relu_rule("backprop"):  # nor does an outer one linger in which the inner would count
+        plain = F.relu(z)
+    assert torch.autograd.grad(out, z, torch.tensor([-1.0]))[0].item() == 0
+    assert torch.autograd.grad(plain, z, torch.tensor([-1.0]))[0].item() == -1
+
+
+def test_an_exception_in_a_rule_reaches_the_caller() -> None:
+    def rule(g: Tensor, z: Tensor) -> Tensor:
+        raise KeyError("mine")
+
+    model, images = small_network(), torch.rand(1, 3, 8, 8)
+    with nothing_changes(model, images), pytest.raises(KeyError, match="mine"):
+        sl.input_gradient(model, images, rule=rule)
+
+
+def test_the_rule_holds_when_the_backward_pass_comes_later() -> None:
+    model, images = small_network(), torch.rand(1, 3, 8, 8, requires_grad=True)
+    with sl.relu_rule("guided"):
+        score = model(images)[0, 1]
+    score.backward()
+    assert relative(images.grad, sl.input_gradient(model, images, 1, rule="guided")) < 1e-6
+
+
+def test_ten_threads_with_different_rules_get_their_own_answers() -> None:
+    model, images = small_network(), torch.rand(2, 3, 8, 8)
+    rules: list[Any] = [*RULES, lambda g, z: 2 * g, lambda g, z: g * (z < 0)] * 2
+    expected = [sl.input_gradient(model, images, 1, rule=rule) for rule in rules]
+    assert all(relative(a, b) > 0.01 for i, a in enumerate(expected[:5]) for b in expected[:i])
+    wrong: list[int] = []
+    together = threading.Barrier(len(rules))
+
+    def work(number: int) -> None:
+        together.wait()
+        for _ in range(30):
+            found = sl.input_gradient(model, images, 1, rule=rules[number])
+            if not torch.equal(found, expected[number]):
+                wrong.append(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(len(rules))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_a_context_is_for_its_own_thread() -> None:
+    z = torch.tensor([1.0], requires_grad=True)
+    results: list[float] = []
+
+    def work() -> None:
+        out = F.relu(z)
+        results.append(torch.autograd.grad(out, z, torch.tensor([-1.0]))[0].item())
+
+    with sl.relu_rule("guided"):
+        F.relu(z)
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    assert results == [-1.0]
