@@ -36,7 +36,6 @@ STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": False,
-    "legend.frameon": False,
     "lines.linewidth": 2,
     "text.color": INK,
     "axes.labelcolor": INK,
@@ -213,5 +212,5 @@ def curves(
     place.set_ylabel(ylabel)
     place.grid(color=FAINT, linewidth=0.6)
     if len(lines) > 1:
-        place.legend()
+        place.legend(frameon=False)
     return figure
