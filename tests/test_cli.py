@@ -122,8 +122,8 @@ def test_models_lists_the_embedded_network_first_and_the_cached_next(tmp_path: P
 
 
 def test_no_library_frames_reach_the_user(tmp_path: Path) -> None:
-    result = run("saliency", "coffee", "--model", "resnet18", "--out", str(tmp_path / "x.png"), TORCH_HOME=str(tmp_path),
-                 https_proxy="http://127.0.0.1:9", http_proxy="http://127.0.0.1:9")  # fmt: skip
+    offline = {"TORCH_HOME": str(tmp_path), "https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
+    result = run("saliency", "coffee", "--model", "resnet18", "--out", str(tmp_path / "x.png"), **offline)
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
     assert result.stderr.splitlines()[-1].startswith("saliency_lib: the weights of resnet18 could not be downloaded")
