@@ -43,8 +43,8 @@ class Categories:
     def index(self, target: str | int) -> int:
         """The index of the class that `target` names.
 
-        `target` is an index (also as text), a synset id, a name or synonym in any case, or the beginning of one that
-        no other class shares. Raises `TargetError` where no class, or more than one, is meant, and lists the nearest.
+        `target` is an index (also as text), a synset id, a name or synonym in any case, or the beginning of one, if no
+        other class has a name that begins so or has this among its words. Raises `TargetError` where no class, or more than one, is meant, and lists the nearest.
         """
         if isinstance(target, int):
             return self.check(target)
@@ -63,7 +63,8 @@ class Categories:
         own = [i for i, name in enumerate(self.names) if name.casefold() == word]
         exact = [i for i, names in enumerate(self._folded) if word in names]
         prefix = [i for i, names in enumerate(self._folded) if any(name.startswith(word) for name in names)]
-        for matches in (own, exact, prefix if word else []):
+        words = self._with_word(word) if prefix else []  # "dog" begins "dogsled", and is not what that name is about
+        for matches in (own, exact, list(dict.fromkeys(words + prefix)) if word else []):
             if len(matches) == 1:
                 return matches[0]
             if matches:
@@ -76,6 +77,10 @@ class Categories:
     def _folded(self) -> list[list[str]]:
         pairs = zip(self.names, self.synonyms, strict=True)
         return [[word.casefold() for word in (name, *synonyms)] for name, synonyms in pairs]
+
+    def _with_word(self, word: str) -> list[int]:
+        """Classes with a name that has this among its words."""
+        return [i for i, names in enumerate(self._folded) if any(word in name.split() for name in names)]
 
     def _nearest(self, word: str, most: int = 5) -> list[int]:
         """Classes with a name that contains the word, then those with a name spelled like it."""

@@ -146,3 +146,13 @@ def test_classes_without_names_are_numbered() -> None:
     assert categories.name(3) == "class 3"
     assert categories.index("class 3") == 3
     assert categories.index("class 1") == 1  # although classes 10 and 11 begin alike
+
+
+def test_a_beginning_that_is_also_a_word_of_other_names_is_ambiguous() -> None:
+    """ "dog" begins the name of one class only, the dogsled, and nobody who types it means that one."""
+    categories = sl.imagenet_categories()
+    with pytest.raises(sl.TargetError, match=r"'Eskimo dog'.* \(\d+\)"):
+        categories.index("dog")
+    with pytest.raises(sl.TargetError, match="'Persian cat'"):
+        categories.index("cat")
+    assert categories.names[categories.index("egyptian")] == "Egyptian cat"
