@@ -44,7 +44,8 @@ class Categories:
         """The index of the class that `target` names.
 
         `target` is an index (also as text), a synset id, a name or synonym in any case, or the beginning of one, if no
-        other class has a name that begins so or has this among its words. Raises `TargetError` where no class, or more than one, is meant, and lists the nearest.
+        other class has a name that begins so or has this among its words. Raises `TargetError` where no class, or more
+        than one, is meant, and lists the nearest.
         """
         if isinstance(target, int):
             return self.check(target)
