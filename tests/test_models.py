@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import importlib
 import pickle
+import socket
 import urllib.error
 from pathlib import Path
 from typing import Any
@@ -188,6 +189,16 @@ def test_loading_needs_no_network_and_leaves_everything_as_it_was(network: Any) 
         sl.available_models()
         sl.sample_photo("coffee")
     assert not network.attempts
+
+
+def test_the_tests_would_notice_a_network_access(network: Any) -> None:
+    for host in ("192.0.2.1", "example.org"):
+        with pytest.raises(ConnectionRefusedError, match="the tests use no network"):
+            socket.create_connection((host, 80), timeout=1)
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
+        pass
+    assert set(network.attempts) == {"192.0.2.1", "example.org"}
+    network.attempts.clear()
 
 
 @pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
