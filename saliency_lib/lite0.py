@@ -78,7 +78,7 @@ class SameConv2d(nn.Module):
     """A strided convolution with TensorFlow's "same" padding: as many outputs as ceil(input / stride).
 
     That padding is asymmetric when the total is odd: one row more at the end. Copying the image into a larger one
-    costs more than the convolution, so pad both ends alike, by a stride more, and drop the first output.
+    costs more than the convolution. So let the kernel begin with a row of zeros, and pad both ends alike.
     """
 
     def __init__(self, conv: nn.Conv2d) -> None:
@@ -87,14 +87,12 @@ class SameConv2d(nn.Module):
         self.stride, self.groups = conv.stride, conv.groups
 
     def forward(self, x: Tensor) -> Tensor:
-        (height, top, skip_y), (width, left, skip_x) = (self._padding(x, axis) for axis in (0, 1))
-        y = F.conv2d(x, self.weight, self.bias, self.stride, (top, left), groups=self.groups)
-        return y[:, :, skip_y : skip_y + height, skip_x : skip_x + width]
+        (top, row), (left, column) = (divmod(self._padding(x, axis), 2) for axis in (0, 1))
+        kernel = F.pad(self.weight, (column, 0, row, 0))
+        return F.conv2d(x, kernel, self.bias, self.stride, (top + row, left + column), groups=self.groups)
 
-    def _padding(self, x: Tensor, axis: int) -> tuple[int, int, int]:
-        """Along an axis: how many outputs there are, by how much to pad either end, how many outputs to drop."""
+    def _padding(self, x: Tensor, axis: int) -> int:
+        """By how much to pad an axis in all."""
         size, kernel, stride = x.shape[2 + axis], self.weight.shape[2 + axis], self.stride[axis]
         outputs = -(-size // stride)
-        total = max((outputs - 1) * stride + kernel - size, 0)
-        odd = total % 2
-        return outputs, total // 2 + odd * stride, odd
+        return max((outputs - 1) * stride + kernel - size, 0)
