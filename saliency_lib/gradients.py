@@ -17,7 +17,7 @@ from saliency_lib.errors import ImageError, ModelError
 from saliency_lib.images import check_images
 from saliency_lib.maps import reduce_channels
 from saliency_lib.models import Prediction, class_scores, evaluation_mode, predictions
-from saliency_lib.relu_rules import Rule, relu_rule
+from saliency_lib.relu_rules import Rule, following
 from saliency_lib.targets import Target, categories_of, select
 
 
@@ -32,7 +32,7 @@ def input_gradient(model: nn.Module, images: Tensor, target: Target = None, *, r
     Raises `ImageError`, `TargetError` or `ModelError` if one of the three cannot be used. Chapters 2 and 3 teach it.
     """
     with _differentiable(model, check_images(images)) as I:
-        with relu_rule(rule):
+        with following(rule):
             scores = class_scores(model, I)
         S = select(scores, target, categories_of(model))
         return _gradient(S.sum(), I)  # an image's score depends on that image alone: this is the gradient of each
@@ -58,7 +58,7 @@ def top_class_maps(
     if len(check_images(image)) != 1:
         raise ImageError(f"expected one image, and got a batch of {len(image)}")
     with _differentiable(model, image) as I:
-        with relu_rule(rule):
+        with following(rule):
             scores = class_scores(model, I)
         best = predictions(scores.detach(), k, categories_of(model))[0]
         gradients = [_gradient(scores[0, prediction.class_index], I, retain_graph=True) for prediction in best]
