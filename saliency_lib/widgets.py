@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from saliency_lib.errors import SaliencyError
 from saliency_lib.gradients import top_class_maps
@@ -130,29 +130,37 @@ def _live(ipywidgets: Any, draw: Callable[..., Frame], controls: Mapping[str, An
     return ipywidgets.VBox([*controls.values(), picture])
 
 
-def explore(model: nn.Module, photos: Mapping[str, Image.Image], *, k: int = 3, width: int = 480) -> Any:
-    """Choose a photo and one of the model's k best classes for it; see the photo beside the class's saliency map.
+def explore(
+    model: nn.Module,
+    photos: Mapping[str, Image.Image],
+    *,
+    k: int = 3,
+    rules: Sequence[str] = ("backprop",),
+    width: int = 480,
+) -> Any:
+    """Choose a photo, one of the model's k best classes for it and a ReLU rule; see the photo beside the saliency map.
 
-    Two menus in a live notebook, one slider over all combinations when static.
+    A menu of all combinations in a live notebook, a slider over them when static. Errors as in `top_class_maps`.
     """
-    found = {title: (to_tensor(photo), *top_class_maps(model, to_tensor(photo), k)) for title, photo in photos.items()}
+    found: dict[str, tuple[Tensor, Tensor]] = {}
+    for title, photo in photos.items():
+        images = to_tensor(photo)
+        for rule in rules:
+            for prediction, saliency in zip(*top_class_maps(model, images, k, rule=rule), strict=True):
+                label = f"{title}: {prediction.name}" + (f", {rule}" if len(rules) > 1 else "")
+                found[label] = images, saliency
 
-    def draw(choice: tuple[str, int]) -> Image.Image:
-        images, _, maps = found[choice[0]]
-        return beside(to_image(images), colorize(maps[choice[1]]))
+    def draw(label: str) -> Image.Image:
+        images, saliency = found[label]
+        return beside(to_image(images), colorize(saliency))
 
-    choices = {
-        f"{title}: {prediction.name}": (title, rank)
-        for title, (_, predictions, _) in found.items()
-        for rank, prediction in enumerate(predictions)
-    }
     alt = "A photo, and beside it the saliency map of one of its most probable classes"
     if is_static():
-        return slider(draw, choices, name="map", alt=alt, width=width)
+        return slider(draw, list(found), name="map", alt=alt, width=width)
     import ipywidgets
 
-    menu = ipywidgets.Dropdown(options=list(choices.items()), description="show")
-    return _live(ipywidgets, draw, {"choice": menu}, width)
+    menu = ipywidgets.Dropdown(options=list(found), description="show")
+    return _live(ipywidgets, draw, {"map": menu}, width)
 
 
 def beside(*pictures: Image.Image) -> Image.Image:

@@ -101,7 +101,19 @@ def test_explore_offers_the_best_classes_of_every_photo(monkeypatch: pytest.Monk
 
     monkeypatch.delenv("SALIENCY_STATIC")
     menu, picture = widgets.explore(model, photos, k=2).children
-    assert [label for label, _ in menu.options] == expected
+    assert list(menu.options) == expected
     before = picture.value
-    menu.value = menu.options[3][1]
+    menu.value = menu.options[3]
     assert picture.value != before
+
+
+def test_explore_draws_each_rule_s_own_map(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALIENCY_STATIC", "1")
+    model, photo = sl.load_model(), sl.sample_photo("coffee")
+    player = widgets.explore(model, {"cup": photo}, k=1, rules=("backprop", "guided"))
+    assert 'data-labels="cup: espresso, backprop|cup: espresso, guided"' in player.html
+    drawn = [np.asarray(frame)[:, 230:].ravel() for frame in frames(player)]
+    maps = [sl.saliency_map(model, sl.to_tensor(photo), rule=rule)[0] for rule in ("backprop", "guided")]
+    expected = [np.asarray(plots.colorize(saliency)).ravel() for saliency in maps]
+    alike = np.corrcoef(drawn + expected)[:2, 2:]  # WebP loses a little
+    assert alike.diagonal().min() > 0.8 > 0.5 > alike[0, 1]
