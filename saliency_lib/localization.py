@@ -63,13 +63,11 @@ def localize(
     )
 
 
-def threshold_box(
-    image: Image.Image, saliency: Tensor, *, threshold: float | Sequence[float] = (0.25, 0.35, 0.45)
-) -> Localization:
+def threshold_box(image: Image.Image, saliency: Tensor, *, threshold: float | Sequence[float] = 0.35) -> Localization:
     """The largest piece of a map above a fraction of its maximum: no colors, no GraphCut.
 
-    With several fractions, each side of the box is the median of their boxes' sides, which no single choice can spoil;
-    the mask is that of the middle fraction. Nothing is found in a map that is nowhere positive.
+    With several fractions, each side of the box is the median of their boxes' sides, and the mask is that of the middle
+    fraction. Nothing is found in a map that is nowhere positive.
 
     Raises `SaliencyError` if a fraction is not in (0, 1], and otherwise as `localize`. Chapter 5 teaches it.
     """
