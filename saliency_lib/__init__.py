@@ -6,7 +6,7 @@
     sl.saliency_map(model, images, "Egyptian cat")
 
 The files read in the order in which the data flows: images, categories, models, targets, relu_rules, deconvnet, maps,
-gradients; then the faces: plots, widgets, and the command line in cli.
+gradients, layers, localization, evaluation; then the faces: plots, widgets, and the command line in cli.
 """
 
 import importlib
@@ -23,6 +23,8 @@ from saliency_lib.gradients import (
     top_class_maps,
 )
 from saliency_lib.images import SamplePhoto, load_image, sample_photo, sample_photos, to_image, to_tensor
+from saliency_lib.layers import grad_cam, layer_saliency, object_map
+from saliency_lib.localization import Localization, box_iou, localize, threshold_box
 from saliency_lib.maps import reduce_channels
 from saliency_lib.models import Classifier, Prediction, as_classifier, available_models, device, load_model
 from saliency_lib.relu_rules import relu_rule
@@ -33,6 +35,7 @@ __all__ = [
     "Classifier",
     "ImageError",
     "LinearApproximation",
+    "Localization",
     "ModelError",
     "Prediction",
     "SaliencyError",
@@ -40,19 +43,25 @@ __all__ = [
     "TargetError",
     "as_classifier",
     "available_models",
+    "box_iou",
     "deconvnet_reconstruction",
     "device",
+    "grad_cam",
     "imagenet_categories",
     "input_gradient",
+    "layer_saliency",
     "linear_approximation",
     "load_image",
     "load_model",
+    "localize",
+    "object_map",
     "posterior",
     "reduce_channels",
     "relu_rule",
     "saliency_map",
     "sample_photo",
     "sample_photos",
+    "threshold_box",
     "to_image",
     "to_tensor",
     "top_class_maps",

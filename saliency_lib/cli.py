@@ -1,6 +1,8 @@
 """The package from the command line.
 
 python -m saliency_lib saliency photo.jpg --class "Egyptian cat" --out map.png
+python -m saliency_lib localize photo.jpg --out box.png
+python -m saliency_lib evaluate --ilsvrc DIR --out results.jsonl --summary summary.json
 python -m saliency_lib models
 """
 
@@ -9,13 +11,22 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
 
 from saliency_lib.errors import SaliencyError
+from saliency_lib.evaluation.methods import DEFAULT, METHODS
+from saliency_lib.evaluation.runner import evaluate, table
 from saliency_lib.gradients import input_gradient
 from saliency_lib.images import load_image, sample_photo, sample_photos, to_image, to_tensor
 from saliency_lib.maps import REDUCTIONS, reduce_channels
 from saliency_lib.models import EMBEDDED, Prediction, available_models, load_model
 from saliency_lib.relu_rules import RULES
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FORMATS = (".png", ".jpg", ".jpeg", ".webp", ".pdf", ".svg")
 
@@ -60,6 +71,33 @@ def _parser() -> argparse.ArgumentParser:
     saliency.add_argument("--out", required=True, type=Path, metavar="FILE.png", help="where to write the picture")
     saliency.set_defaults(run=_saliency)
 
+    localize = commands.add_parser("localize", help="draw a box around the object of a class, and its mask")
+    localize.add_argument("photo", metavar="PHOTO", help="an image file or a sample photo")
+    localize.add_argument("--class", dest="target", metavar="NAME|INDEX", help="the class (default: the top one)")
+    localize.add_argument("--method", default=DEFAULT, choices=METHODS, help=f"how to find it (default: {DEFAULT})")
+    localize.add_argument("--model", default=EMBEDDED, metavar="NAME", help=f"the network (default: {EMBEDDED})")
+    localize.add_argument("--out", required=True, type=Path, metavar="FILE.png", help="where to write the picture")
+    localize.set_defaults(run=_localize)
+
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="measure localization on ILSVRC",
+        description="Measure localization on a folder in the layout of ILSVRC CLS-LOC. The same command goes on after "
+        "an interruption, and under torchrun shares the work among processes.",
+    )
+    evaluate.add_argument(
+        "--ilsvrc", required=True, type=Path, metavar="DIR", help="holds Data, Annotations, LOC_synset_mapping.txt"
+    )
+    evaluate.add_argument("--method", default=DEFAULT, choices=METHODS, help=f"what is measured (default: {DEFAULT})")
+    evaluate.add_argument("--model", default=EMBEDDED, metavar="NAME", help=f"the network (default: {EMBEDDED})")
+    evaluate.add_argument("--limit", type=int, metavar="N", help="only the first N images")
+    evaluate.add_argument("--batch-size", type=int, default=8, metavar="B", help="images at a time (default: 8)")
+    evaluate.add_argument(
+        "--out", required=True, type=Path, metavar="FILE.jsonl", help="one line an image; an existing file is continued"
+    )
+    evaluate.add_argument("--summary", type=Path, metavar="FILE.json", help="where to write the errors")
+    evaluate.set_defaults(run=_evaluate)
+
     models = commands.add_parser("models", help="list the networks that are available here and now")
     models.set_defaults(run=_models)
     return parser
@@ -81,12 +119,55 @@ def _saliency(options: argparse.Namespace) -> None:
         "what the network is given": to_image(images),
         f"saliency of {model.name(wanted)}": saliency,
     }
-    figure = plots.grid(pictures | {"the photo in that light": plots.overlay(to_image(images), saliency)}, size=3)
+    _save(
+        plots.grid(pictures | {"the photo in that light": plots.overlay(to_image(images), saliency)}, size=3),
+        options.out,
+    )
+
+
+def _save(figure: "Figure", path: Path) -> None:
     try:
-        figure.savefig(options.out)
+        figure.savefig(path)
     except OSError as error:
-        raise SaliencyError(f"{options.out} cannot be written ({error.strerror})") from None
-    print(f"\nwrote {options.out}")
+        raise SaliencyError(f"{path} cannot be written ({error.strerror})") from None
+    print(f"\nwrote {path}")
+
+
+def _localize(options: argparse.Namespace) -> None:
+    _check_output(options.out)
+    photo = sample_photo(options.photo) if _is_sample(options.photo) else load_image(options.photo)
+    model, images = load_model(options.model), to_tensor(photo, crop=False)
+    best = model.top(images)[0]
+    wanted = best[0].class_index if options.target is None else model.index(options.target)
+    view = METHODS[options.method].look(model, images)
+    (found,) = view.find([photo], torch.tensor([wanted]))
+    maps = view.maps(torch.tensor([wanted]))
+    assert found is not None
+    print(f"{_table(best)}\n\n{model.name(wanted)}: {found.box} of {photo.width} x {photo.height} pixels")
+
+    from saliency_lib import plots  # here, because matplotlib takes a second to import
+
+    title = f"{model.name(wanted)}, by {options.method}"
+    pictures: dict[str, plots.Picture] = {title: photo}
+    if maps is not None:
+        whole = F.interpolate(maps[None], (photo.height, photo.width), mode="bilinear")[0, 0]
+        pictures["its map, over the photo"] = plots.overlay(photo, whole)
+    figure = plots.grid(pictures, boxes=dict.fromkeys(pictures, found.box), size=3.5)
+    _save(figure, options.out)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    result = evaluate(
+        options.ilsvrc,
+        options.out,
+        method=options.method,
+        model=options.model,
+        limit=options.limit,
+        batch_size=options.batch_size,
+        summary=options.summary,
+    )
+    if result is not None:
+        print(table(result))
 
 
 def _is_sample(photo: str) -> bool:

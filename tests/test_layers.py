@@ -1,0 +1,209 @@
+"""Gradients at a layer: the numbers by finite differences, by Captum, by hand; and nothing of the caller's changes."""
+
+import pytest
+import torch
+from captum.attr import LayerGradCam
+from helpers import nothing_changes, relative, says, small_network, thawed
+from torch import Tensor, nn
+
+import saliency_lib as sl
+from saliency_lib.layers import EMBEDDED_LAYERS, EMBEDDED_SHIFT, GRID, Recording, spread
+
+
+@pytest.mark.parametrize("index", [0, 1, 2, 3])
+def test_the_gradient_at_a_layer_by_finite_differences(index: int, images: Tensor) -> None:
+    net = small_network(activation=nn.Softplus).double()
+    images, target = images.double(), [0, 3, 4]
+    (at,) = Recording(net, images, [net[index]]).gradients(target)
+    after = net[index + 1 :]
+    assert torch.equal(at.output, net[: index + 1](images))
+    step = 1e-5
+    for k, i, j in ((0, 0, 0), (1, 2, 3), (3, 3, 1)):
+        nudge = torch.zeros_like(at.output)
+        nudge[:, k, i, j] = step
+        slope = (after(at.output + nudge) - after(at.output - nudge))[range(3), target] / (2 * step)
+        assert torch.allclose(at.gradient[:, k, i, j], slope, atol=1e-8)
+    expected = at.gradient.abs().amax(1)
+    assert torch.equal(sl.layer_saliency(net, images, net[index], target), expected)
+
+
+def test_without_layers_the_images_are_the_layer(net: nn.Module, images: Tensor) -> None:
+    (at,) = Recording(net, images).gradients(2)
+    assert torch.equal(at.gradient, sl.input_gradient(net, images, 2))
+    assert torch.equal(at.output, images)
+
+
+def test_one_recording_answers_for_every_class(embedded: sl.Classifier, photos: Tensor) -> None:
+    layers = [embedded.network.get_submodule(name) for name in EMBEDDED_LAYERS]
+    recording = Recording(embedded, photos, layers)
+    assert torch.equal(recording.scores.detach(), embedded(photos))
+    for target in (None, 285, [1, 2, 3], "espresso"):
+        for layer, at in zip(layers, recording.gradients(target), strict=True):
+            alone = sl.layer_saliency(embedded, photos, layer, target)
+            assert relative(at.gradient.abs().amax(1), alone) < 1e-5
+
+
+def test_grad_cam_equals_captum(net: nn.Module, images: Tensor) -> None:
+    positive = 0
+    for index in (0, 2):
+        for target in range(5):
+            theirs = LayerGradCam(net, net[index]).attribute(images, target, relu_attributions=True)[:, 0].detach()
+            assert torch.allclose(sl.grad_cam(net, images, target, net[index]), theirs, rtol=1e-4, atol=1e-7)
+            positive += int((theirs > 0).sum())
+    assert positive > 100
+
+
+def test_grad_cam_of_the_embedded_network_is_its_class_activation_map(embedded: sl.Classifier, photos: Tensor) -> None:
+    seen = {}
+    with embedded.network.bn2.register_forward_hook(lambda m, i, o: seen.update(h=o)):
+        embedded(photos)
+    weights = embedded.network.classifier.weight[[285, 967, 665]]
+    expected = torch.einsum("nk,nkij->nij", weights, seen["h"]).relu() / 49
+    assert relative(sl.grad_cam(embedded, photos, [285, 967, 665]), expected) < 1e-4
+
+
+def test_the_object_map_is_the_three_maps_by_hand(embedded: sl.Classifier, photos: Tensor) -> None:
+    late, later, head = (embedded.network.get_submodule(name) for name in EMBEDDED_LAYERS)
+    maps = [
+        sl.grad_cam(embedded, photos, 5, head),
+        sl.layer_saliency(embedded, photos, later, 5),
+        sl.layer_saliency(embedded, photos, late, 5),
+    ]
+    assert [tuple(M.shape[1:]) for M in maps] == [(7, 7), (7, 7), (14, 14)]
+    fine = [spread(M, shift=EMBEDDED_SHIFT) for M in maps]
+    expected = sum(M / M.mean((1, 2), keepdim=True) for M in fine)
+    found = sl.object_map(embedded, photos, 5)
+    assert found.shape == (3, GRID, GRID)
+    assert relative(found, expected) < 1e-4
+    assert found.min() >= 0
+
+
+def test_the_blocks_are_the_tenth_and_the_thirteenth(embedded: sl.Classifier) -> None:
+    blocks = [block for stage in embedded.network.blocks for block in stage]
+    assert [blocks[i] for i in (10, 13)] == [embedded.network.get_submodule(name) for name in EMBEDDED_LAYERS[:2]]
+
+
+@pytest.mark.parametrize("layer", EMBEDDED_LAYERS)
+def test_a_dot_is_within_a_third_of_a_cell_of_where_its_cells_are_placed(embedded: sl.Classifier, layer: str) -> None:
+    """Which cells a dot stirs, averaged with weights, is where the dot is, once the cells are placed."""
+    at = embedded.network.get_submodule(layer)
+    base = torch.full((1, 3, 224, 224), 0.5)
+    errors = []
+    for x, y in ((80, 80), (120, 100), (100, 140), (143, 125), (112, 112), (96, 127)):
+        dotted = base.clone()
+        dotted[:, :, y - 6 : y + 6, x - 6 : x + 6] = 1.0
+        outputs = [Recording(embedded, images, [at]).outputs[0].detach() for images in (base, dotted)]
+        M = spread((outputs[1] - outputs[0]).square().sum(1), 224, shift=EMBEDDED_SHIFT, smoothing=0)[0]
+        pixels = torch.arange(224) + 0.5
+        errors += [float((M.sum(0) * pixels).sum() / M.sum()) - x, float((M.sum(1) * pixels).sum() / M.sum()) - y]
+    stride = 16 if layer == EMBEDDED_LAYERS[0] else 32
+    assert abs(sum(errors) / len(errors)) < stride / 3
+
+
+@pytest.mark.parametrize("layer", EMBEDDED_LAYERS)
+def test_what_a_cell_sees_lies_between_its_share_and_its_kernels(embedded: sl.Classifier, layer: str) -> None:
+    """The center of a cell's gradient at the pixels: further than nothing, less far than "same" padding alone says."""
+    at, pixels, shifts = embedded.network.get_submodule(layer), torch.arange(224) + 0.5, []
+    for name in ("chelsea", "coffee", "motorcycle", "china"):
+        images, seen = sl.to_tensor(sl.sample_photo(name)).requires_grad_(), {}
+        with at.register_forward_hook(lambda m, i, o, seen=seen: seen.update(h=o)):
+            embedded(images)
+        h = seen["h"]
+        cells, direction = h.shape[-1], torch.randn(h.shape[1])
+        for i in range(cells // 2 - 1, cells // 2 + 2):
+            (w,) = torch.autograd.grad((h[0, :, i, i] * direction).sum(), images, retain_graph=True)
+            power = w.square().sum(1)[0]
+            for axis in (0, 1):
+                center = (power.sum(axis) * pixels).sum() / power.sum()
+                shifts.append(float(center) * cells / 224 - i - 0.5)
+    assert 0 < sum(shifts) / len(shifts) < 0.47
+
+
+def test_spreading_by_hand() -> None:
+    ramp = torch.arange(4.0)[None, None].expand(1, 4, 4)
+    plain = spread(ramp, 8, smoothing=0)
+    assert torch.allclose(plain[0, 0], torch.tensor([0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3.0]))
+    moved = spread(ramp, 8, shift=0.2, smoothing=0)
+    assert torch.allclose(moved[0, 3], torch.tensor([0, 0.05, 0.55, 1.05, 1.55, 2.05, 2.55, 3.0]))
+    assert torch.allclose(moved.transpose(1, 2), spread(ramp.transpose(1, 2), 8, shift=0.2, smoothing=0))
+    assert torch.allclose(spread(torch.full((2, 7, 7), 3.0), shift=0.25), torch.tensor(3.0))  # a constant stays
+
+
+def test_smoothing_is_a_gaussian_of_one_cell() -> None:
+    dot = torch.zeros(1, 41, 41)
+    dot[0, 20, 20] = 1
+    at = torch.arange(41.0) - 20
+    gaussian = torch.exp(-(at**2) / 2) / torch.exp(-(at**2) / 2).sum()
+    assert torch.allclose(spread(dot, 41)[0], gaussian[:, None] * gaussian, atol=1e-7)
+
+
+def test_layers_that_are_followed_by_work_in_place(images: Tensor) -> None:
+    net, other = small_network(), small_network()
+    other.load_state_dict(net.state_dict())
+    other[1].inplace = other[3].inplace = True
+    for index in (0, 2):
+        expected = sl.layer_saliency(net, images, net[index], 1)
+        assert torch.equal(sl.layer_saliency(other, images, other[index], 1), expected)
+    both = [at.output for at in Recording(other, images, [other[0], other[2]]).gradients(1)]
+    assert all(torch.equal(h, net[: i + 1](images)) for h, i in zip(both, (0, 2), strict=True))
+
+
+def test_nothing_of_the_callers_changes(images: Tensor) -> None:
+    net = thawed(small_network())
+    net.train()
+    net(images).sum().backward()
+    with nothing_changes(net, images):
+        sl.layer_saliency(net, images, net[2], 1)
+        sl.grad_cam(net, images, None, net[0])
+        sl.object_map(net, images, 1, layers=[net[0], net[2]])
+    with torch.no_grad(), nothing_changes(net, images):
+        sl.layer_saliency(net, images, net[2], 1)
+    with torch.inference_mode():
+        assert sl.layer_saliency(net, images, net[2], 1).shape == (3, 4, 4)
+
+
+def test_nothing_changes_on_errors_either(images: Tensor) -> None:
+    class Breaks(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            raise RuntimeError("broken")
+
+    net = small_network()
+    broken = nn.Sequential(*net[:3], Breaks()).train()
+    twice = nn.Sequential(net[0], net[1], nn.Conv2d(4, 3, 1), net[0], *net[1:])
+    foreign = nn.Conv2d(3, 3, 1)
+    mistakes = [
+        (lambda: sl.layer_saliency(broken, images, broken[2]), broken, "cannot run"),
+        (lambda: sl.layer_saliency(net, images, net[5]), net, "(N, C, H, W)"),
+        (lambda: sl.layer_saliency(net, images, foreign), net, "did not run"),
+        (lambda: sl.layer_saliency(net, images, "features"), net, "torch.nn.Module"),
+        (lambda: sl.layer_saliency(twice, images, twice[0]), twice, "more than once"),
+        (lambda: sl.layer_saliency(net, images, net[2], 77), net, "no class 77"),
+        (lambda: sl.layer_saliency(net, images + 1, net[2]), net, "[0, 1]"),
+        (lambda: sl.grad_cam(net, images), net, "pass layer="),
+        (lambda: sl.object_map(net, images), net, "pass layers="),
+        (lambda: sl.layer_saliency(net, images, net[2], lambda s: torch.ones(3)), net, "does not depend"),
+    ]
+    for call, of, word in mistakes:
+        with nothing_changes(of, images), pytest.raises(sl.SaliencyError) as caught:
+            call()
+        assert word in says(caught.value)
+
+
+def test_other_networks_name_their_layers(net: nn.Module, images: Tensor) -> None:
+    M = sl.object_map(net, images, 1, layers=[net[0], net[2]])
+    assert M.shape == (3, GRID, GRID)
+    parts = [sl.grad_cam(net, images, 1, net[2]), sl.layer_saliency(net, images, net[0], 1)]
+    fine = [spread(part) for part in parts]
+    assert relative(M, sum(part / part.mean((1, 2), keepdim=True) for part in fine)) < 1e-5
+
+
+def test_a_layer_costs_no_more_graph_than_what_follows_it(net: nn.Module, images: Tensor) -> None:
+    recording = Recording(net, images, [net[2]])
+    assert recording.outputs[0].is_leaf  # nothing below it was recorded
+
+
+def test_on_every_device(device: torch.device, photos: Tensor, embedded: sl.Classifier) -> None:
+    model = sl.load_model().to(device)
+    found = sl.object_map(model, photos.to(device), 285)
+    assert found.device.type == device.type
+    assert relative(found, sl.object_map(embedded, photos, 285)) < 1e-2
