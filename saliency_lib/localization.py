@@ -21,6 +21,7 @@ from saliency_lib.errors import ImageError, SaliencyError
 
 Box = tuple[int, int, int, int]
 
+NO_RECTANGLE = (0, 0, 0, 0)  # the labels say all
 COMPONENTS = 5
 """Gaussians in the color model of GraphCut: fixed by OpenCV. As many seeds are needed on either side."""
 
@@ -103,9 +104,10 @@ def _grab_cut(colors: np.ndarray, foreground: np.ndarray, background: np.ndarray
     labels = np.full(seeds.shape[:2], cv2.GC_BGD, np.uint8)
     labels[:, : foreground.sum()] = cv2.GC_FGD
     cv2.setRNGSeed(0)  # OpenCV starts its k-means at random
-    cv2.grabCut(seeds, labels, None, other, model, 1, cv2.GC_INIT_WITH_MASK)
-    labels = np.where(foreground, np.uint8(cv2.GC_PR_FGD), np.uint8(cv2.GC_PR_BGD))
-    cv2.grabCut(colors, labels, None, other, model, 1, cv2.GC_EVAL_FREEZE_MODEL)
+    cv2.grabCut(seeds, labels, NO_RECTANGLE, other, model, 1, cv2.GC_INIT_WITH_MASK)
+    labels = np.full(foreground.shape, cv2.GC_PR_BGD, np.uint8)
+    labels[foreground] = cv2.GC_PR_FGD
+    cv2.grabCut(colors, labels, NO_RECTANGLE, other, model, 1, cv2.GC_EVAL_FREEZE_MODEL)
     return labels == cv2.GC_PR_FGD
 
 
