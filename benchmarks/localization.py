@@ -26,7 +26,7 @@ from saliency_lib.evaluation.metrics import is_right
 
 THRESHOLDS = [{"threshold": value} for value in (0.20, 0.25, 0.30, 0.35, 0.40, 0.45)]
 QUANTILES = [
-    {"foreground": high, "background": low, "size": 112} for high, low in ((0.95, 0.30), (0.90, 0.30), (0.90, 0.50))
+    {"foreground": high, "background": low, "size": 112} for high, low in ((0.95, 0.30), (0.90, 0.30), (0.80, 0.30))
 ]
 CHOICES: dict[str, list[dict[str, Any]]] = {
     "pixel-graphcut": QUANTILES,

@@ -88,7 +88,7 @@ def graph_cut(image: Image.Image, foreground: Tensor, background: Tensor) -> Ten
 
     Each model is a mixture of five Gaussians in RGB, fitted to the seeds alone; then every pixel gets the label under
     which its color is likely and few edges are cut where neighbors look alike (Rother, Kolmogorov and Blake, 2004, one
-    pass). Seeds may change sides. With fewer than five seeds on a side there is no model, and the object's seeds are
+    pass). Seeds stay on their sides. With fewer than five seeds on a side there is no model, and the object's seeds are
     returned as they are. OpenCV's random numbers belong to a thread: drawing them in one of its own leaves yours alone.
     """
     if min(int(foreground.sum()), int(background.sum())) < COMPONENTS:
@@ -106,9 +106,9 @@ def _grab_cut(colors: np.ndarray, foreground: np.ndarray, background: np.ndarray
     cv2.setRNGSeed(0)  # OpenCV starts its k-means at random
     cv2.grabCut(seeds, labels, NO_RECTANGLE, other, model, 1, cv2.GC_INIT_WITH_MASK)
     labels = np.full(foreground.shape, cv2.GC_PR_BGD, np.uint8)
-    labels[foreground] = cv2.GC_PR_FGD
+    labels[foreground], labels[background] = cv2.GC_FGD, cv2.GC_BGD
     cv2.grabCut(colors, labels, NO_RECTANGLE, other, model, 1, cv2.GC_EVAL_FREEZE_MODEL)
-    return labels == cv2.GC_PR_FGD
+    return (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
 
 
 def largest_component(mask: Tensor) -> Tensor:

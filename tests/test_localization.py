@@ -214,6 +214,14 @@ def test_seeds_are_the_quantiles() -> None:
     assert found.background[:25].all()
 
 
+def test_seeds_stay_on_their_sides() -> None:
+    photo, saliency = scene(112, 112, (20, 20, 90, 90)), torch.rand(112, 112)
+    found = sl.localize(photo, saliency)
+    mask = graph_cut(photo, found.foreground, found.background)
+    assert mask[found.foreground].all()
+    assert not mask[found.background].any()
+
+
 def test_too_few_seeds_for_a_color_model_stay_what_they_are() -> None:
     few, many = torch.zeros(20, 20, dtype=torch.bool), torch.zeros(20, 20, dtype=torch.bool)
     few[3, 3:7], many[10:] = True, True

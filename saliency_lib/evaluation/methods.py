@@ -143,7 +143,7 @@ METHODS = {
             _one_layer(1),
             lambda at, shift: spread(reduce_channels(at[0].gradient), shift=shift),
             _cut,
-            SEEDS,
+            SEEDS | {"foreground": 0.80},  # this map is sure of more
         ),
         Method(
             "grad-cam",
