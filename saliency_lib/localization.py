@@ -24,6 +24,9 @@ Box = tuple[int, int, int, int]
 COMPONENTS = 5
 """Gaussians in the color model of GraphCut: fixed by OpenCV. As many seeds are needed on either side."""
 
+UNUSED = (0, 0, 1, 1)
+"""OpenCV's rectangle, which only starts without seeds."""
+
 
 @dataclass(frozen=True)
 class Localization:
@@ -100,13 +103,13 @@ def graph_cut(image: Image.Image, foreground: Tensor, background: Tensor) -> Ten
 def _grab_cut(colors: np.ndarray, foreground: np.ndarray, background: np.ndarray) -> np.ndarray:
     model, other = np.zeros((1, 65)), np.zeros((1, 65))
     seeds = np.concatenate([colors[foreground], colors[background]])[None]
-    labels = np.full(seeds.shape[:2], cv2.GC_BGD, np.uint8)
+    labels: np.ndarray = np.full(seeds.shape[:2], cv2.GC_BGD, np.uint8)
     labels[:, : foreground.sum()] = cv2.GC_FGD
     cv2.setRNGSeed(0)  # OpenCV starts its k-means at random
-    cv2.grabCut(seeds, labels, None, other, model, 1, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(seeds, labels, UNUSED, other, model, 1, cv2.GC_INIT_WITH_MASK)
     labels = np.full(foreground.shape, cv2.GC_PR_BGD, np.uint8)
     labels[foreground], labels[background] = cv2.GC_FGD, cv2.GC_BGD
-    cv2.grabCut(colors, labels, None, other, model, 1, cv2.GC_EVAL_FREEZE_MODEL)
+    cv2.grabCut(colors, labels, UNUSED, other, model, 1, cv2.GC_EVAL_FREEZE_MODEL)
     return (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
 
 
