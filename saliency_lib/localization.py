@@ -25,9 +25,6 @@ NO_RECTANGLE = (0, 0, 0, 0)  # the labels say all
 COMPONENTS = 5
 """Gaussians in the color model of GraphCut: fixed by OpenCV. As many seeds are needed on either side."""
 
-UNUSED = (0, 0, 1, 1)
-"""OpenCV's rectangle, which only starts without seeds."""
-
 
 @dataclass(frozen=True)
 class Localization:
@@ -104,7 +101,7 @@ def graph_cut(image: Image.Image, foreground: Tensor, background: Tensor) -> Ten
 def _grab_cut(colors: np.ndarray, foreground: np.ndarray, background: np.ndarray) -> np.ndarray:
     model, other = np.zeros((1, 65)), np.zeros((1, 65))
     seeds = np.concatenate([colors[foreground], colors[background]])[None]
-    labels: np.ndarray = np.full(seeds.shape[:2], cv2.GC_BGD, np.uint8)
+    labels = np.full(seeds.shape[:2], cv2.GC_BGD, np.uint8)
     labels[:, : foreground.sum()] = cv2.GC_FGD
     cv2.setRNGSeed(0)  # OpenCV starts its k-means at random
     cv2.grabCut(seeds, labels, NO_RECTANGLE, other, model, 1, cv2.GC_INIT_WITH_MASK)
