@@ -5,14 +5,16 @@
     images = sl.to_tensor(sl.sample_photo("chelsea"))
     sl.saliency_map(model, images, "Egyptian cat")
 
-The files read in the order in which the data flows: images, categories, models, targets, relu_rules, deconvnet, maps,
-gradients, layers, localization, evaluation; then the faces: plots, widgets, and the command line in cli.
+The files read in the order in which the data flows: images, categories, creature_shapes, creatures, creature_convnet,
+models, targets, relu_rules, deconvnet, maps, gradients, layers, localization, evaluation; then the faces: plots,
+widgets, and the command line in cli.
 """
 
 import importlib
 from types import ModuleType
 
 from saliency_lib.categories import Categories, imagenet_categories
+from saliency_lib.creatures import Creatures, creatures
 from saliency_lib.deconvnet import deconvnet_reconstruction
 from saliency_lib.errors import ImageError, ModelError, SaliencyError, TargetError
 from saliency_lib.gradients import (
@@ -33,6 +35,7 @@ from saliency_lib.targets import posterior
 __all__ = [
     "Categories",
     "Classifier",
+    "Creatures",
     "ImageError",
     "LinearApproximation",
     "Localization",
@@ -44,6 +47,7 @@ __all__ = [
     "as_classifier",
     "available_models",
     "box_iou",
+    "creatures",
     "deconvnet_reconstruction",
     "device",
     "grad_cam",
