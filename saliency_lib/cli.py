@@ -107,7 +107,7 @@ def _saliency(options: argparse.Namespace) -> None:
     _check_output(options.out)
     photo = sample_photo(options.photo) if _is_sample(options.photo) else load_image(options.photo)
     model = load_model(options.model)
-    images = to_tensor(photo)
+    images = to_tensor(photo, model.size)
     best = model.top(images)[0]
     wanted = best[0].class_index if options.target is None else model.index(options.target)
     saliency = reduce_channels(input_gradient(model, images, wanted, rule=options.rule), options.channels)[0]
@@ -136,7 +136,8 @@ def _save(figure: "Figure", path: Path) -> None:
 def _localize(options: argparse.Namespace) -> None:
     _check_output(options.out)
     photo = sample_photo(options.photo) if _is_sample(options.photo) else load_image(options.photo)
-    model, images = load_model(options.model), to_tensor(photo, crop=False)
+    model = load_model(options.model)
+    images = to_tensor(photo, model.size, crop=False)
     best = model.top(images)[0]
     wanted = best[0].class_index if options.target is None else model.index(options.target)
     view = METHODS[options.method].look(model, images)
@@ -190,5 +191,5 @@ def _table(best: Sequence[Prediction]) -> str:
 def _models(options: argparse.Namespace) -> None:
     models = available_models()
     width = max(map(len, models))
-    for name, state in sorted(models.items(), key=lambda item: (item[1] == "needs a download", item[0])):
+    for name, state in sorted(models.items(), key=lambda item: item[1] == "needs a download"):
         print(f"{name:{width}}  {state}")
