@@ -25,6 +25,7 @@ from saliency_lib.errors import ModelError, SaliencyError, TargetError
 from saliency_lib.images import check_images
 
 EMBEDDED = "efficientnet_lite0"
+CREATURES = "creature_convnet"
 
 
 class Prediction(NamedTuple):
@@ -40,18 +41,25 @@ class Classifier(nn.Module):
     """A frozen network in evaluation mode: images (N, 3, H, W) in [0, 1] to scores (N, K), normalization inside.
 
     Made by `load_model` and `as_classifier`. It computes on the device where its weights lie (`model.to("cuda")`),
-    wherever the images come from. Chapter 1 introduces it.
+    wherever the images come from. `size` is the side in pixels of the square images that it was trained on. Chapter 1
+    introduces it.
     """
 
     mean: Tensor
     std: Tensor
 
     def __init__(
-        self, network: nn.Module, mean: Sequence[float], std: Sequence[float], categories: Categories | None
+        self,
+        network: nn.Module,
+        mean: Sequence[float],
+        std: Sequence[float],
+        categories: Categories | None,
+        size: int = 224,
     ) -> None:
         super().__init__()
         self.network = network
         self.categories = categories
+        self.size = size
         self.register_buffer("mean", torch.tensor([float(value) for value in mean]).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor([float(value) for value in std]).view(1, 3, 1, 1))
         self.eval().requires_grad_(False)
@@ -102,21 +110,26 @@ def as_classifier(
     mean: Sequence[float],
     std: Sequence[float],
     categories: Categories | Sequence[str] | None = None,
+    size: int = 224,
 ) -> Classifier:
     """A `Classifier` from any network that maps normalized images to scores (N, K).
 
-    The network sees `(images - mean) / std`, with three numbers each, for pixels in [0, 1]. The module is copied:
-    yours keeps its mode and its gradients, and does not see later changes of the copy.
+    The network sees `(images - mean) / std`, with three numbers each, for pixels in [0, 1]. `size` is the side in
+    pixels of the square images that it was trained on. The module is copied: yours keeps its mode and its gradients,
+    and does not see later changes of the copy.
 
-    Raises `ModelError` if `module` is no module, `mean` or `std` are not three numbers, or a `std` is not positive.
+    Raises `ModelError` if `module` is no module, `mean` or `std` are not three numbers, a `std` is not positive, or
+    `size` is no positive whole number.
     """
     if not isinstance(module, nn.Module):
         raise ModelError(f"expected a torch.nn.Module, and got {type(module).__name__}")
     if not (np.shape(mean) == np.shape(std) == (3,) and np.isfinite([mean, std]).all() and min(std) > 0):
         raise ModelError(f"mean and std are three numbers each, std positive; got mean={mean}, std={std}")
+    if not isinstance(size, int) or size < 1:
+        raise ModelError(f"the size must be a whole number of pixels, at least 1, and is {size!r}")
     if categories is not None and not isinstance(categories, Categories):
         categories = Categories(categories)
-    return Classifier(copy.deepcopy(module), mean, std, categories)
+    return Classifier(copy.deepcopy(module), mean, std, categories, size)
 
 
 def device() -> torch.device:
@@ -141,7 +154,7 @@ def available_models() -> dict[str, str]:
     import torchvision.models
 
     names = torchvision.models.list_models(module=torchvision.models)
-    return {EMBEDDED: "embedded"} | {
+    return {EMBEDDED: "embedded", CREATURES: "embedded"} | {
         name: "cached"
         if _cache_path(torchvision.models.get_model_weights(name).DEFAULT).exists()
         else "needs a download"
@@ -150,16 +163,20 @@ def available_models() -> dict[str, str]:
 
 
 def load_model(name: str = EMBEDDED) -> Classifier:
-    """A network trained on ImageNet, on `device()`, ready for images in [0, 1].
+    """A trained network, on `device()`, ready for images in [0, 1].
 
     `"efficientnet_lite0"` needs no network access: its weights are installed as a package, are checked by their
-    SHA-256, and give 224 x 224 images 1000 scores. Any classifier of torchvision works by its name where its weights
-    are cached or can be downloaded.
+    SHA-256, and give 224 x 224 images 1000 scores. `"creature_convnet"`, part of this package, gives 64 x 64 images
+    such as `creatures` draws 10 scores. Any classifier of torchvision, trained on ImageNet, works by its name where its
+    weights are cached or can be downloaded.
 
     Raises `ModelError` if the name is unknown, or the weights are missing, corrupt or out of reach.
     """
     with torch.inference_mode(False):  # weights made in inference mode could never be differentiated through
-        model = _load_embedded() if name == EMBEDDED else _load_torchvision(name)
+        if name == EMBEDDED:
+            model = _load_embedded()
+        else:
+            model = _load_creatures() if name == CREATURES else _load_torchvision(name)
         return model.to(device()).to(memory_format=torch.channels_last)
 
 
@@ -167,6 +184,13 @@ def _load_embedded() -> Classifier:
     from saliency_lib.lite0 import MEAN, STD, fast_lite0  # here, because importing timm takes seconds
 
     return Classifier(fast_lite0(), MEAN, STD, imagenet_categories())
+
+
+def _load_creatures() -> Classifier:
+    from saliency_lib import creature_convnet as made
+    from saliency_lib.creatures import CATEGORIES
+
+    return Classifier(made.trained_creature_convnet(), made.MEAN, made.STD, CATEGORIES, made.SIZE)
 
 
 def _load_torchvision(name: str) -> Classifier:
@@ -185,7 +209,7 @@ def _load_torchvision(name: str) -> Classifier:
             f"the weights of {name} could not be downloaded ({error}); {EMBEDDED} needs no download"
         ) from error
     preset = weights.transforms()
-    return Classifier(network, preset.mean, preset.std, imagenet_categories())
+    return Classifier(network, preset.mean, preset.std, imagenet_categories(), preset.crop_size[0])
 
 
 def _cache_path(weights: Any) -> Path:

@@ -116,8 +116,9 @@ def test_models_lists_the_embedded_network_first_and_the_cached_next(tmp_path: P
     (cached / "squeezenet1_1-b8a52dc0.pth").touch()
     lines = run("models", TORCH_HOME=str(tmp_path)).stdout.splitlines()
     assert re.fullmatch(r"efficientnet_lite0 +embedded", lines[0])
-    assert re.fullmatch(r"squeezenet1_1 +cached", lines[1])
-    assert all(line.endswith("needs a download") for line in lines[2:])
+    assert re.fullmatch(r"creature_convnet +embedded", lines[1])
+    assert re.fullmatch(r"squeezenet1_1 +cached", lines[2])
+    assert all(line.endswith("needs a download") for line in lines[3:])
     assert any(line.startswith("vgg16 ") for line in lines)
 
 

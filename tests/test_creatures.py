@@ -1,0 +1,264 @@
+"""The drawings and their masks, the network that is trained on them, and the class images for which both exist."""
+
+import hashlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from helpers import nothing_changes, says
+from matplotlib.path import Path as Outline
+from torch import Tensor, nn
+
+import saliency_lib as sl
+from saliency_lib import creature_convnet
+from tools import creatures as training
+
+drawing = sys.modules["saliency_lib.creatures"]  # the package's attribute of that name is the function
+NAMES = drawing.CATEGORIES.names
+
+
+@pytest.fixture(scope="module")
+def drawings() -> sl.Creatures:
+    return sl.creatures(200, seed=7)
+
+
+@pytest.fixture(scope="module")
+def model() -> sl.Classifier:
+    return sl.load_model("creature_convnet").cpu()
+
+
+# --- the drawings --------------------------------------------------------------------------------------------------
+
+
+def test_the_mask_is_what_the_outlines_cover(drawings: sl.Creatures) -> None:
+    """Matplotlib says which of 64 points in each pixel lie in any outline. OpenCV paints 1/8 pixel beyond it."""
+    points = (np.arange(64 * 8) + 0.5) / 8
+    grid = np.stack(np.meshgrid(points, points), -1).reshape(-1, 2)
+    for index in range(20):
+        rng = np.random.default_rng([7, index])
+        parts = drawing._place(drawing.DRAWERS[NAMES[index % 10]](rng), rng, 64)
+        inside = np.any([Outline(outline).contains_points(grid) for outline, _ in parts], axis=0)
+        cover = inside.reshape(64, 8, 64, 8).mean((1, 3))
+        mask = drawings.masks[index].numpy()
+        assert not (mask & (cover < 0.2)).any()
+        assert not (~mask & (cover > 0.6)).any()
+        assert (mask != (cover > 0.5)).sum() < 45
+
+
+def test_the_thing_is_painted_where_its_mask_is(monkeypatch: pytest.MonkeyPatch, drawings: sl.Creatures) -> None:
+    """Drawn again on another ground, the image changes outside of the mask and not inside, up to the soft edge."""
+    original = drawing._background
+    monkeypatch.setattr(drawing, "_background", lambda *a, **k: 0.5 + 0 * original(*a, **k))
+    changed = (sl.creatures(20, seed=7).images - drawings.images[:20]).abs().amax(1) > 1e-6
+    masks = drawings.masks[:20].float()[:, None]
+    core = -torch.nn.functional.max_pool2d(-masks, 3, 1, 1)[:, 0] > 0
+    near = torch.nn.functional.max_pool2d(masks, 5, 1, 2)[:, 0] > 0
+    assert core.float().mean() > 0.1
+    assert changed[core].float().mean() < 0.01  # slits narrower than a pixel remain, between petals for one
+    assert changed[~near].float().mean() > 0.85
+
+
+def test_things_are_whole_and_as_large_as_promised(drawings: sl.Creatures) -> None:
+    low, high = drawing.SHARE
+    for index, mask in enumerate(drawings.masks):
+        rows, columns = mask.any(1).nonzero(), mask.any(0).nonzero()
+        side = max(rows.max() - rows.min(), columns.max() - columns.min()).item() + 1
+        assert low * 64 - 5 < side < high * 64 + 2, NAMES[index % 10]  # antennae can be thinner than half a pixel
+        assert not torch.cat([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).any()
+
+
+def test_things_lie_in_different_places(drawings: sl.Creatures) -> None:
+    rows = torch.stack([mask.nonzero().float().mean(0) for mask in drawings.masks])
+    assert (rows.std(0) > 1).all()
+    assert ((rows.mean(0) - 31.5).abs() < 4).all()
+
+
+def test_the_ground_differs_from_the_thing(drawings: sl.Creatures) -> None:
+    for label in range(10):
+        chosen = drawings.labels == label
+        for image, mask in zip(drawings.images[chosen], drawings.masks[chosen], strict=True):
+            assert (image[:, mask].mean(1) - image[:, ~mask].mean(1)).norm() > 0.08, NAMES[label]
+
+
+def test_the_color_of_a_class_varies(drawings: sl.Creatures) -> None:
+    for label in range(10):
+        chosen = drawings.labels == label
+        colors = [i[:, m].mean(1) for i, m in zip(drawings.images[chosen], drawings.masks[chosen], strict=True)]
+        assert torch.stack(colors).std(0).max() > 0.04, NAMES[label]
+
+
+def test_images_are_images_and_classes_take_turns(drawings: sl.Creatures) -> None:
+    images, labels, masks = drawings
+    assert (images.shape, images.dtype) == ((200, 3, 64, 64), torch.float32)
+    assert (masks.shape, masks.dtype) == ((200, 64, 64), torch.bool)
+    assert images.min() >= 0
+    assert images.max() <= 1
+    assert torch.equal(labels, torch.arange(200) % 10)
+    assert torch.equal(sl.creatures(3, kind="owl").labels, torch.tensor([6, 6, 6]))
+    assert torch.equal(sl.creatures(3, kind=6).images, sl.creatures(3, kind="Owl").images)
+
+
+def test_a_seed_draws_the_same_bytes_however_many(drawings: sl.Creatures) -> None:
+    with nothing_changes(nn.Identity()):
+        again = sl.creatures(13, seed=7)
+    for one, other in zip(again, drawings, strict=True):
+        assert one.numpy().tobytes() == other[:13].numpy().tobytes()
+
+
+def test_seeds_and_drawings_differ(drawings: sl.Creatures) -> None:
+    assert len({image.numpy().tobytes() for image in drawings.images}) == 200
+    assert (sl.creatures(20, seed=8).images - drawings.images[:20]).abs().mean() > 0.1
+    assert all((a != b).any() for a, b in zip(sl.creatures(20, seed=8).masks, drawings.masks, strict=False))
+
+
+def test_the_thing_is_the_same_at_every_size() -> None:
+    """A drawing of twice the size, averaged down, has nearly the same mask."""
+    small, large = sl.creatures(10, size=64).masks, sl.creatures(10, size=128).masks
+    halved = torch.nn.functional.avg_pool2d(large.float(), 2) > 0.5
+    assert (halved != small).float().mean() < 0.01
+
+
+@pytest.mark.parametrize("wrong", [{"count": 0}, {"count": 2.5}, {"count": "3"}, {"seed": -1}, {"size": 8}])
+def test_wrong_numbers_say_so(wrong: dict[str, Any]) -> None:
+    with pytest.raises(sl.ImageError, match=rf"{next(iter(wrong))} must be a whole number") as caught:
+        sl.creatures(**{"count": 1} | wrong)
+    says(caught.value)
+
+
+def test_an_unknown_kind_says_so() -> None:
+    for kind in ("zebra", 10):
+        with pytest.raises(sl.TargetError, match="there is no class") as caught:
+            sl.creatures(1, kind=kind)
+        says(caught.value)
+
+
+# --- the network ---------------------------------------------------------------------------------------------------
+
+
+def test_the_network_is_of_the_papers_kind(model: sl.Classifier) -> None:
+    kinds = [type(module) for module in model.network.modules() if not list(module.children())]
+    assert set(kinds) == {nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.Flatten, nn.Linear}
+    assert (model.size, model.categories) == (64, drawing.CATEGORIES)
+    assert creature_convnet.WEIGHTS_FILE.stat().st_size < 1_000_000
+
+
+def test_the_normalization_is_that_of_the_drawings() -> None:
+    images = sl.creatures(500, seed=training.SEED).images
+    assert torch.allclose(images.mean((0, 2, 3)), torch.tensor(creature_convnet.MEAN), atol=0.02)
+    assert torch.allclose(images.std((0, 2, 3)), torch.tensor(creature_convnet.STD), atol=0.02)
+
+
+def test_it_knows_drawings_it_has_never_seen(model: sl.Classifier) -> None:
+    assert training.accuracy(model.network, sl.creatures(1000, seed=12345)) > 0.98
+
+
+def test_the_weights_are_the_committed_ones_and_listed() -> None:
+    content = creature_convnet.WEIGHTS_FILE.read_bytes()
+    assert hashlib.sha256(content).hexdigest() == creature_convnet.WEIGHTS_SHA256
+    readme = creature_convnet.WEIGHTS_FILE.with_name("README.md").read_text("utf-8")
+    assert creature_convnet.WEIGHTS_SHA256 in readme
+    assert list(sl.available_models())[:2] == ["efficientnet_lite0", "creature_convnet"]
+    assert sl.available_models()["creature_convnet"] == "embedded"
+
+
+@pytest.mark.parametrize("damage", ["one bit", "cut", "empty", "missing"])
+def test_damaged_weights_are_refused(damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = bytearray(creature_convnet.WEIGHTS_FILE.read_bytes())
+    content[len(content) // 2] ^= 1
+    if damage != "missing":
+        length = {"one bit": len(content), "cut": 1000, "empty": 0}[damage]
+        (tmp_path / "weights.pt").write_bytes(content[:length])
+    monkeypatch.setattr(creature_convnet, "WEIGHTS_FILE", tmp_path / "weights.pt")
+    with pytest.raises(sl.ModelError, match="no weights in" if damage == "missing" else "damaged") as caught:
+        sl.load_model("creature_convnet")
+    assert "install saliency_lib anew" in str(caught.value) or damage  # long paths are cut in the middle
+    says(caught.value)
+
+
+def test_loading_changes_nothing() -> None:
+    with nothing_changes(nn.Identity()):
+        sl.load_model("creature_convnet")
+
+
+def test_a_classifier_knows_its_size() -> None:
+    assert sl.as_classifier(nn.Identity(), (0, 0, 0), (1, 1, 1)).size == 224
+    assert sl.as_classifier(nn.Identity(), (0, 0, 0), (1, 1, 1), size=96).size == 96
+    for wrong in (0, 2.5, "64"):
+        with pytest.raises(sl.ModelError, match="whole number of pixels"):
+            sl.as_classifier(nn.Identity(), (0, 0, 0), (1, 1, 1), size=wrong)
+
+
+def test_the_command_line_gives_the_network_images_of_its_size(tmp_path: Path, capsys: Any) -> None:
+    from saliency_lib.cli import main
+
+    photo = tmp_path / "owl.png"
+    sl.to_image(sl.creatures(1, kind="owl", size=200).images).save(photo)
+    arguments = ["saliency", str(photo), "--model", "creature_convnet", "--out", str(tmp_path / "map.png")]
+    assert main(arguments) == 0
+    assert capsys.readouterr().out.splitlines()[1].endswith("owl")
+
+
+# --- what it is for ------------------------------------------------------------------------------------------------
+
+
+def class_images(model: sl.Classifier, decay: float = 0.02, rate: float = 2.5, steps: int = 100) -> Tensor:
+    """Equation of section 2 by plain gradient ascent, for all ten classes: images less the mean color."""
+    images = torch.zeros(10, 3, 64, 64)
+    for _ in range(steps):
+        images.requires_grad_(True)
+        (gradient,) = torch.autograd.grad(model.network(images / model.std).diagonal().sum(), images)
+        images = (images + rate * (gradient - 2 * decay * images)).detach()
+    return images
+
+
+def test_the_pure_recipe_makes_an_image_of_every_class(model: sl.Classifier) -> None:
+    found = class_images(model)
+    for images in (found + model.mean, (found + model.mean).clamp(0, 1)):
+        assert (model(images).softmax(1).diagonal() > 0.9).all()
+
+
+def test_class_images_resemble_the_drawings_of_their_class(model: sl.Classifier) -> None:
+    """Of the ten mean drawings, that of its own class correlates best with a class image."""
+    drawn = sl.creatures(1000, seed=3).images.view(100, 10, -1).mean(0)
+    drawn = drawn - drawn.mean(0)
+    found = class_images(model).flatten(1)
+    found = found - found.mean(0)
+    correlation = nn.functional.normalize(found) @ nn.functional.normalize(drawn).T
+    assert (correlation.argmax(1) == torch.arange(10)).all()
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_short_training_learns(plain: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "BATCH", 50)
+    monkeypatch.setattr(training, "REACH", 2.0)
+    drawings = sl.creatures(500, seed=1)
+    with nothing_changes(nn.Identity()):
+        network = training.train(drawings, epochs=5, plain=plain)
+    assert training.accuracy(network, sl.creatures(200, seed=2)) > 0.5
+
+
+def test_adversarial_examples_are_as_far_as_they_may_be_and_worse(model: sl.Classifier, drawings: Any) -> None:
+    images, labels = drawings.images[:50], drawings.labels[:50]
+    std = torch.tensor(creature_convnet.STD).view(3, 1, 1)
+    pair = []
+    for reach in (0.0, 5.0):
+        torch.manual_seed(3)
+        pair.append(training._altered(model.network, images, labels, reach).detach())
+    moved = ((pair[1] - pair[0]) * std).flatten(1).norm(dim=1)
+    assert moved.max() <= 5
+    assert moved.max() > 2
+    before, after = (nn.functional.cross_entropy(model.network(x), labels) for x in pair)
+    assert after > before
+
+
+def test_the_script_saves_what_the_package_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = training._fresh()
+    digest = training.save(network, tmp_path / "new.pt")
+    monkeypatch.setattr(creature_convnet, "WEIGHTS_FILE", tmp_path / "new.pt")
+    monkeypatch.setattr(creature_convnet, "WEIGHTS_SHA256", digest)
+    loaded = sl.load_model("creature_convnet").cpu().network.state_dict()
+    for name, values in network.state_dict().items():
+        assert torch.equal(loaded[name], values.half().float())
