@@ -6,7 +6,8 @@
     sl.saliency_map(model, images, "Egyptian cat")
 
 The files read in the order in which the data flows: images, categories, creature_shapes, creatures, creature_convnet,
-models, targets, relu_rules, deconvnet, maps, gradients, layers, localization, evaluation; then the faces: plots,
+models, targets, relu_rules, deconvnet, maps, gradients, layers, localization, evaluation, priors, parameterizations,
+recipes, class_images; then the faces: plots,
 widgets, and the command line in cli.
 """
 
@@ -14,6 +15,7 @@ import importlib
 from types import ModuleType
 
 from saliency_lib.categories import Categories, imagenet_categories
+from saliency_lib.class_images import ClassImage, class_image
 from saliency_lib.creatures import Creatures, creatures
 from saliency_lib.deconvnet import deconvnet_reconstruction
 from saliency_lib.errors import ImageError, ModelError, SaliencyError, TargetError
@@ -34,6 +36,7 @@ from saliency_lib.targets import posterior
 
 __all__ = [
     "Categories",
+    "ClassImage",
     "Classifier",
     "Creatures",
     "ImageError",
@@ -47,6 +50,7 @@ __all__ = [
     "as_classifier",
     "available_models",
     "box_iou",
+    "class_image",
     "creatures",
     "deconvnet_reconstruction",
     "device",

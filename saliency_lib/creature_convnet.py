@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from saliency_lib.errors import ModelError
 
 WEIGHTS_FILE = Path(str(importlib.resources.files("saliency_lib") / "data" / "creature_convnet.pt"))
-WEIGHTS_SHA256 = "0ee190ce845da2eb80e2c94a456f092907d7c8087365725800c17d9b6f827d6b"
+WEIGHTS_SHA256 = "5c083567e5e29112bf4a8558ea33bba4b196313b292cd101add7d81b6fe42472"
 MEAN, STD = (0.48, 0.45, 0.44), (0.29, 0.27, 0.27)
 SIZE = 64
 

@@ -27,7 +27,7 @@ from saliency_lib.creature_convnet import MEAN, STD, WEIGHTS_FILE, CreatureConvN
 DRAWINGS, HELD_OUT = 8000, 5000
 SEED, HELD_OUT_SEED = 1, 2
 EPOCHS, BATCH = 10, 100
-RATE, DECAY = 2e-3, 1.5
+RATE, DECAY = 2e-3, 2.0
 FAINTEST, NOISE, REACH = 0.3, 0.2, 8.0
 LOSS_OF_QUALITY = 0.01
 

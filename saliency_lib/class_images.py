@@ -1,0 +1,230 @@
+"""Class model images: the image that a class asks for, found by gradient ascent (the paper's section 2).
+
+found = sl.class_image(model, ["goose", "ostrich"])                           # the paper's recipe, nothing else
+found = sl.class_image(model, ["goose", "ostrich"], priors="recommended")     # what chapter 6 makes of it
+found.image                                                                   # (2, 3, 224, 224) in [0, 1]
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import SupportsIndex
+
+import torch
+from torch import Generator, Tensor, nn
+from tqdm.auto import tqdm
+
+from saliency_lib.errors import ImageError, ModelError, SaliencyError, TargetError
+from saliency_lib.images import check_images
+from saliency_lib.models import Prediction, class_scores, evaluation_mode, predictions
+from saliency_lib.parameterizations import Parameterization
+from saliency_lib.priors import Prior
+from saliency_lib.recipes import OPTIMIZERS, recipe_of
+from saliency_lib.targets import categories_of, class_indices
+
+Classes = str | SupportsIndex | Sequence[str | SupportsIndex] | Tensor
+
+
+@dataclass(frozen=True)
+class History:
+    """What each step started from, each (steps, N): S, the penalties, and the objective, which is S less these.
+
+    With a transform among the priors, S is the score of the transformed image, and jumps as it does.
+    """
+
+    score: Tensor
+    penalty: Tensor
+
+    @property
+    def objective(self) -> Tensor:
+        """What the ascent raises."""
+        return self.score - self.penalty
+
+
+@dataclass(frozen=True)
+class ClassImage:
+    """The images that N classes ask for, as `class_image` finds them; all tensors are on the CPU.
+
+    `raw` is the optimum I*, (N, 3, H, W). `image` is I* with the mean added, clipped to [0, 1] to be shown. `history`
+    says how it was reached. `top` holds the five best classes of each `image`, by the model that made it. `classes`
+    are the N indices that were asked for. `seed` is what the random numbers came from. `complete` is false if the
+    ascent was interrupted.
+    """
+
+    image: Tensor
+    raw: Tensor
+    history: History
+    top: list[list[Prediction]]
+    classes: list[int]
+    seed: int
+    complete: bool
+
+
+def class_image(
+    model: nn.Module,
+    target: Classes,
+    *,
+    steps: int = 160,
+    step_size: float | None = None,
+    l2: float | None = None,
+    start: str | Tensor | None = None,
+    priors: str | Sequence[Prior] = (),
+    score: str = "score",
+    optimizer: str | None = None,
+    size: int | None = None,
+    seed: int = 0,
+    progress: bool | None = None,
+    callback: Callable[[int, Tensor], None] | None = None,
+) -> ClassImage:
+    r"""The image $I^* = \arg\max_I S_c(I) - \lambda \lVert I \rVert_2^2$ of a class, or one for each of several.
+
+    Section 2 of the paper, by gradient ascent. I is an image less the mean that the model subtracts (0.5 if it names
+    none), in pixel values; $\lambda$ is `l2`. I starts at zero, and each of `steps` steps adds `step_size` times the
+    gradient of the objective. Nothing is clipped. All classes climb in one batch, and none depends on another.
+
+    `priors` are objects of `saliency_lib.priors` and `saliency_lib.parameterizations`. `"recommended"` is the set of
+    chapter 6, which brings its own optimizer, step size, `l2` and start where you give none. `optimizer` is
+    `"gradient"` or `"adam"`, the default where there is a parameterization. `start` is `"zeros"`, the default,
+    `"noise"` (coordinates of standard deviation 0.01) or images in [0, 1]. `score="posterior"` climbs the softmax
+    probability, which the paper advises against. `size` is the side of the images in pixels, by default what the model
+    was trained on. One `seed` gives one result on one device. `progress` shows a bar; by default where there is
+    somebody to see it. `callback(step, images)` gets the images before each step, unclipped. An interruption returns
+    what there is.
+
+    Raises `TargetError` for unknown classes, `ModelError` for a network that cannot be differentiated, `ImageError`
+    for a bad start, `SaliencyError` for other bad values and as soon as the objective is not finite. Chapter 6 teaches
+    it.
+    """
+    recipe = recipe_of(priors, optimizer, step_size, l2)
+    random = torch.Generator().manual_seed(seed)
+    with evaluation_mode(model), torch.inference_mode(False), torch.enable_grad():
+        mean = _mean(model)
+        side = _positive("size", getattr(model, "size", 224) if size is None else size)
+        classes = _classes(model, target, mean.expand(1, 3, side, side))
+        z = _start(recipe.start if start is None else start, (len(classes), 3, side, side), mean, recipe.priors, random)
+        ascent = OPTIMIZERS[recipe.optimizer]([z], lr=recipe.step_size, maximize=True)
+        scores, penalties, bar = [], [], _bar(_positive("steps", steps), progress)
+        try:
+            for step in bar:
+                I = _image(z, recipe.priors, mean)
+                if callback:
+                    callback(step, (I + mean).detach())
+                S = _value(class_scores(model, _seen(I + mean, recipe.priors, random)), classes, score)
+                penalty = recipe.l2 * I.square().sum((1, 2, 3))
+                penalty = penalty + sum(prior.penalty(I + mean) for prior in recipe.priors)
+                _check_finite(S - penalty, step, recipe.step_size)
+                z.grad = _gradient((S - penalty).sum(), z)  # for each image that of its own objective
+                ascent.step()
+                _project(z, recipe.priors, mean)
+                scores.append(S.detach().cpu())
+                penalties.append(penalty.detach().cpu())
+                bar.set_postfix_str(f"score {S.mean().item():.3g}", refresh=False)
+        except KeyboardInterrupt:
+            if not scores:
+                raise
+        raw = _image(z, recipe.priors, mean).detach()
+        _check_finite(raw, len(scores), recipe.step_size)
+        image = (raw + mean).clamp(0, 1)
+        top = predictions(class_scores(model, image).detach(), 5, categories_of(model))
+    history = History(torch.stack(scores), torch.stack(penalties))
+    return ClassImage(image.cpu(), raw.cpu(), history, top, classes.tolist(), seed, len(scores) == steps)
+
+
+def _image(z: Tensor, priors: Sequence[Prior], mean: Tensor) -> Tensor:
+    """The image I that has the coordinates z: z itself, unless a prior parameterizes."""
+    for prior in priors:
+        if isinstance(prior, Parameterization):
+            z = prior.image(z, mean)
+    return z
+
+
+def _seen(images: Tensor, priors: Sequence[Prior], random: Generator) -> Tensor:
+    """What the network gets to see."""
+    for prior in priors:
+        images = prior.transform(images, random)
+    return images
+
+
+def _value(scores: Tensor, classes: Tensor, score: str) -> Tensor:
+    """The (N,) numbers to raise."""
+    if score not in ("score", "posterior"):
+        raise SaliencyError(f'score is "score" or "posterior", and not {score!r}')
+    values = scores if score == "score" else scores.softmax(1)
+    return values.gather(1, classes[:, None])[:, 0]
+
+
+def _gradient(objective: Tensor, z: Tensor) -> Tensor:
+    if not objective.requires_grad:
+        raise ModelError("the score has no gradient: the model computes under no_grad, detaches, or rounds")
+    return torch.autograd.grad(objective, z)[0]
+
+
+@torch.no_grad()
+def _project(z: Tensor, priors: Sequence[Prior], mean: Tensor) -> None:
+    """Back to the images that are allowed; `recipe_of` has seen to it that z is I where a prior projects."""
+    for prior in priors:
+        if type(prior).project is not Prior.project:
+            z.copy_(prior.project(z + mean) - mean)
+
+
+def _check_finite(values: Tensor, step: int, step_size: float) -> None:
+    if not values.isfinite().all():
+        raise SaliencyError(
+            f"after {step} steps the ascent has left the finite numbers: try a step_size below {step_size:g}"
+        )
+
+
+def _mean(model: nn.Module) -> Tensor:
+    """The mean image, (1, 3, 1, 1), with the type and the device of the model's numbers."""
+    if not isinstance(model, nn.Module):
+        raise ModelError(f"expected a torch.nn.Module, and got {type(model).__name__}")
+    mean = getattr(model, "mean", None)
+    if isinstance(mean, Tensor) and mean.shape == (1, 3, 1, 1):
+        return mean.detach()
+    like = next((p for p in [*model.parameters(), *model.buffers()] if p.is_floating_point()), torch.zeros(()))
+    return torch.full((1, 3, 1, 1), 0.5, dtype=like.dtype, device=like.device)
+
+
+def _classes(model: nn.Module, target: Classes, image: Tensor) -> Tensor:
+    """The (N,) indices of the classes asked for, on the model's device; `image` is one for it to score."""
+    if isinstance(target, Tensor):
+        target = target.tolist()
+    wanted = [target] if isinstance(target, str | SupportsIndex) else list(target) if target is not None else []
+    if not wanted:
+        raise TargetError("there is no class to make an image of: name one, or several")
+    scores = class_scores(model, image).detach()
+    return class_indices(scores.expand(len(wanted), -1), wanted, categories_of(model))
+
+
+def _start(
+    start: str | Tensor, shape: tuple[int, ...], mean: Tensor, priors: Sequence[Prior], random: Generator
+) -> Tensor:
+    """The coordinates to start from, ready to be differentiated by."""
+    maps = [prior for prior in priors if isinstance(prior, Parameterization)]
+    if isinstance(start, Tensor):
+        if maps:
+            raise SaliencyError(f"{type(maps[0]).__name__} can start from zeros or noise only, not from images")
+        if check_images(start).shape[2:] != shape[2:] or len(start) not in (1, shape[0]):
+            raise ImageError(f"expected a start of shape {shape}, and got {tuple(start.shape)}")
+        return (start.to(mean) - mean).expand(shape).clone().requires_grad_()
+    if start not in ("zeros", "noise"):
+        raise SaliencyError(f'start is "zeros", "noise" or images, and not {start!r}')
+    for prior in maps:
+        shape = prior.shape(shape)
+    noise = 0.01 * torch.randn(shape[1:], generator=random, dtype=mean.dtype)  # one for all: none depends on another
+    z = noise if start == "noise" else torch.zeros_like(noise)
+    return z.to(mean.device).expand(shape).clone().requires_grad_()
+
+
+def _positive(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise SaliencyError(f"{name} should be a whole number, at least 1, and is {value!r}")
+    return value
+
+
+def _bar(steps: int, progress: bool | None) -> tqdm:
+    """Steps to count, with a bar where there is a terminal or a live notebook."""
+    static = os.environ.get("SALIENCY_STATIC") or "PYTEST_CURRENT_TEST" in os.environ
+    seen = not static and (sys.stderr.isatty() or "ipykernel" in sys.modules)
+    return tqdm(range(steps), unit="step", disable=not (seen if progress is None else progress))

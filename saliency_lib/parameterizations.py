@@ -1,0 +1,102 @@
+"""Images as functions of other coordinates, which `class_image` climbs instead of the pixels.
+
+    z -> Fourier() -> Colors() -> Sigmoid() -> I = x - mean
+
+The set of images stays the same (but for `Sigmoid`, which has no others than those within black and white). What
+changes is which images are near: a step of one length leads elsewhere. Chapter 6 shows how much that matters.
+"""
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from saliency_lib.errors import ImageError
+from saliency_lib.images import sample_photo, sample_photos, to_tensor
+from saliency_lib.priors import Prior, at_least
+
+
+class Parameterization(Prior):
+    """The image as a function of coordinates. Several are applied one after another, in the order of the priors.
+
+    The last gives I, the pixels less the mean. Each maps 0 to 0: the zero image has the coordinates zero.
+    """
+
+    def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of the coordinates of images of this shape."""
+        return shape
+
+    def image(self, coordinates: Tensor, mean: Tensor) -> Tensor:
+        """What has these coordinates. `mean`, (1, 3, 1, 1), will be added to the last one's result."""
+        raise NotImplementedError
+
+
+class Fourier(Parameterization):
+    r"""Waves instead of pixels: $u = \mathcal F^{-1}(a\, z)$, each wave as strong as it is in photographs.
+
+    In a photograph the amplitude of a wave falls as one over its frequency f, in cycles per pixel. Here
+    $a \propto 1 / f^d$, where d is `decay`; the constant wave counts as the slowest other one. The coordinates are
+    scaled so that independent standard normal ones give images of mean square `contrast` squared. The coordinates
+    hold the real and the imaginary part of each wave. Needs an even width. Olah, Mordvintsev and Schubert (2017).
+    """
+
+    def __init__(self, decay: float = 1.0, contrast: float = 1.0) -> None:
+        self.decay = at_least("decay", decay, 0)
+        self.contrast = at_least("contrast", contrast, 0)
+
+    def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """(N, 3, H, W // 2 + 1, 2): the other half of the waves of a real image follows from these."""
+        n, channels, height, width = shape
+        if width % 2:
+            raise ImageError(f"Fourier needs images of even width, and theirs is {width}")
+        return n, channels, height, width // 2 + 1, 2
+
+    def image(self, coordinates: Tensor, mean: Tensor) -> Tensor:
+        """The sum of the waves, (N, 3, H, W)."""
+        height, half = coordinates.shape[2:4]
+        amplitudes = _amplitudes(height, 2 * (half - 1), self.decay).to(coordinates)
+        waves = torch.view_as_complex(coordinates) * (self.contrast * amplitudes)
+        return torch.fft.irfft2(waves, s=(height, 2 * (half - 1)), norm="ortho")
+
+
+@cache
+def _amplitudes(height: int, width: int, decay: float) -> Tensor:
+    """1 / f^decay for each wave of the half plane, scaled as `Fourier` says."""
+    f = torch.hypot(torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None])
+    amplitudes = f.clamp(min=1 / max(height, width)) ** -decay
+    twice = torch.ones(width // 2 + 1)
+    twice[1:-1] = 2  # a wave stands for its mirror image too, but for those that are their own
+    power = (2 * twice * amplitudes**2).sum() / (height * width)  # 2: a real and an imaginary part
+    return amplitudes / power.sqrt()
+
+
+class Colors(Parameterization):
+    """Three uncorrelated colors instead of red, green and blue: $u = A z$, where $A A^T$ is the colors' covariance.
+
+    In photographs the three channels rise and fall together: most of the variance is light against dark. A is
+    measured on the sample photos, and scaled so that its longest column has length 1. Olah, Mordvintsev and Schubert
+    (2017).
+    """
+
+    def image(self, coordinates: Tensor, mean: Tensor) -> Tensor:
+        """A z at each pixel."""
+        return (color_axes().to(coordinates) @ coordinates.flatten(2)).view_as(coordinates)
+
+
+@cache
+def color_axes() -> Tensor:
+    """The principal axes of the sample photos' colors as columns, (3, 3), as long as their standard deviations."""
+    pixels = torch.cat([to_tensor(sample_photo(name), 64)[0].flatten(1) for name in sample_photos()], 1).double()
+    variances, axes = torch.linalg.eigh(torch.cov(pixels))
+    return axes * (variances / variances.max()).sqrt()
+
+
+class Sigmoid(Parameterization):
+    r"""Pixels strictly within black and white: $x = \sigma(4u + \sigma^{-1}(\mu))$, where $\mu$ is the mean.
+
+    For gray $\mu$ and small u this is $x = \mu + u$, which is what the 4 is for.
+    """
+
+    def image(self, coordinates: Tensor, mean: Tensor) -> Tensor:
+        """x less the mean."""
+        return torch.sigmoid(4 * coordinates + mean.logit(1e-2)) - mean.clamp(1e-2, 1 - 1e-2)

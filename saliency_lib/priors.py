@@ -1,0 +1,146 @@
+"""What is known of images before any class is asked for: four ways of saying it to `class_image`.
+
+    a penalty            TotalVariation()                      is taken off the score
+    a transform          Jitter(), Scale(), Rotate(), Blur()   the network sees the image moved, sized, turned, blurred
+    a projection         PixelRange()                          brings the image back after each step
+    a parameterization   Fourier(), Colors(), Sigmoid()        the image is a function of other coordinates
+
+A prior of your own is a subclass of `Prior` with one of these methods. Images are (N, 3, H, W) in pixel values, where 0
+is black and 1 is white, and may leave that range. A transform draws its random numbers once for the whole batch: what
+becomes of an image does not depend on its neighbors. Parameterizations have a file of their own.
+
+Chapter 6 teaches them all.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from saliency_lib.errors import SaliencyError
+
+
+class Prior:
+    """Nothing is known: no penalty, no transform, no projection. Subclasses replace one of the three."""
+
+    def penalty(self, images: Tensor) -> Tensor | float:
+        """What is taken off the objective: (N,) numbers, in units of the score."""
+        return 0.0
+
+    def transform(self, images: Tensor, random: Generator) -> Tensor:
+        """What the network gets to see of the images."""
+        return images
+
+    def project(self, images: Tensor) -> Tensor:
+        """The images that are allowed, nearest to these. Not for images that have a `Parameterization`."""
+        return images
+
+
+class TotalVariation(Prior):
+    r"""A penalty on differences between neighbors, in units of the score per pixel value.
+
+    `weight` times (the mean of $|x_{i+1,j}-x_{ij}|$ plus the mean of $|x_{i,j+1}-x_{ij}|$).
+    Rudin, Osher and Fatemi (1992); for images of networks, Mahendran and Vedaldi (2015).
+    """
+
+    def __init__(self, weight: float = 50.0) -> None:
+        self.weight = at_least("weight", weight, 0)
+
+    def penalty(self, images: Tensor) -> Tensor:
+        """The weighted mean, for each image its own."""
+        down, right = images.diff(dim=2).abs(), images.diff(dim=3).abs()
+        return self.weight * (down.mean((1, 2, 3)) + right.mean((1, 2, 3)))
+
+
+class Jitter(Prior):
+    """A transform: shifts by whole pixels, each axis by up to `pixels`; gray comes in at the border.
+
+    What lies near the border is often out of sight, so things come to lie inside. Mordvintsev, Olah and Tyka (2015).
+    """
+
+    def __init__(self, pixels: int = 16) -> None:
+        self.pixels = int(at_least("pixels", pixels, 0))
+
+    def transform(self, images: Tensor, random: Generator) -> Tensor:
+        """The images, shifted."""
+        down, right = torch.randint(-self.pixels, self.pixels + 1, (2,), generator=random).tolist()
+        return F.pad(images - 0.5, [right, -right, down, -down]) + 0.5
+
+
+class Scale(Prior):
+    """A transform: the image resized by a factor between `low` and `high`, bilinearly.
+
+    The network sees images of other sizes, and a step costs less where they are smaller. `keep_size` is for networks
+    that take one size only: it cuts off what is too much, and fills up with a reflection what is missing. Olah,
+    Mordvintsev and Schubert (2017).
+    """
+
+    def __init__(self, low: float = 0.85, high: float = 1.15, *, keep_size: bool = False) -> None:
+        self.low = at_least("low", low, 0.01)
+        self.high = at_least("high", high, low)
+        self.keep_size = keep_size
+
+    def transform(self, images: Tensor, random: Generator) -> Tensor:
+        """The images, resized."""
+        factor = self.low + (self.high - self.low) * torch.rand((), generator=random).item()
+        if self.keep_size:
+            return warp(images, 0, factor)
+        size = [max(round(factor * side), 1) for side in images.shape[2:]]
+        return F.interpolate(images, size, mode="bilinear", align_corners=False)
+
+
+class Rotate(Prior):
+    """A transform: turns about the center by up to `degrees` either way; a reflection fills the corners."""
+
+    def __init__(self, degrees: float = 8.0) -> None:
+        self.degrees = at_least("degrees", degrees, 0)
+
+    def transform(self, images: Tensor, random: Generator) -> Tensor:
+        """The images, turned."""
+        turn = 2 * torch.rand((), generator=random).item() - 1
+        return warp(images, math.radians(turn * self.degrees), 1)
+
+
+def warp(images: Tensor, angle: float, factor: float) -> Tensor:
+    """The images turned by `angle` (radians, clockwise) and made `factor` times as large, about their center."""
+    height, width = images.shape[2:]
+    cos, sin = math.cos(angle) / factor, math.sin(angle) / factor
+    ratio = height / width  # grid_sample's coordinates go from -1 to 1 on both axes
+    matrix = images.new_tensor([[[cos, sin * ratio, 0], [-sin / ratio, cos, 0]]])
+    grid = F.affine_grid(matrix.expand(len(images), 2, 3), list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+
+
+class Blur(Prior):
+    """A transform: convolution with a Gaussian of `sigma` pixels, so that fine detail gains nothing.
+
+    Yosinski et al. (2015) blur the image itself now and then; here the network sees every image blurred.
+    """
+
+    def __init__(self, sigma: float = 1.0) -> None:
+        self.sigma = at_least("sigma", sigma, 0)
+
+    def transform(self, images: Tensor, random: Generator) -> Tensor:
+        """The images, blurred."""
+        radius = math.ceil(3 * self.sigma)
+        x = torch.arange(-radius, radius + 1, dtype=images.dtype, device=images.device)
+        kernel = torch.exp(-(x**2) / (2 * self.sigma**2)) if self.sigma else (x == 0).to(images)
+        kernel = (kernel / kernel.sum()).expand(3, 1, 1, -1)
+        padded = F.pad(images, [radius] * 4, mode="replicate")
+        return F.conv2d(F.conv2d(padded, kernel, groups=3), kernel.mT, groups=3)
+
+
+class PixelRange(Prior):
+    """A projection: pixels below 0 become 0, pixels above 1 become 1. Many tutorials do it; the paper does not."""
+
+    def project(self, images: Tensor) -> Tensor:
+        """The nearest images in [0, 1]."""
+        return images.clamp(0, 1)
+
+
+def at_least(name: str, value: float, least: float) -> float:
+    """`value` itself, if it is a finite number and not less than `least`. Raises `SaliencyError`."""
+    if isinstance(value, bool) or not (isinstance(value, int | float) and least <= value < math.inf):
+        raise SaliencyError(f"{name} should be a number, at least {least}, and is {value!r}")
+    return value

@@ -1,0 +1,69 @@
+"""Which priors, and how to climb: the paper's recipe, and the one that chapter 6 arrives at."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from saliency_lib.errors import SaliencyError
+from saliency_lib.parameterizations import Colors, Fourier, Parameterization, Sigmoid
+from saliency_lib.priors import Jitter, Prior, Scale, at_least
+
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"gradient": torch.optim.SGD, "adam": torch.optim.Adam}
+"""`"gradient"` is I <- I + step_size * gradient, without momentum; `"adam"` is Kingma and Ba (2015)."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A set of priors, and the ascent that was tried with them."""
+
+    priors: tuple[Prior, ...]
+    optimizer: str
+    step_size: float
+    l2: float
+    start: str = "zeros"
+
+
+PAPER = Recipe((), "gradient", step_size=0.5, l2=0.01)
+"""Section 2 and nothing else. The paper names neither the step size nor the weight of the penalty: these are ours."""
+
+COORDINATES = Recipe((), "adam", step_size=0.05, l2=0.0)
+"""How to climb in the coordinates of a `Parameterization`, whose derivatives have scales of their own."""
+
+RECOMMENDED = replace(
+    COORDINATES,
+    step_size=0.04,
+    start="noise",
+    priors=(Fourier(decay=1.3, contrast=0.85), Colors(), Sigmoid(), Jitter(48), Scale(0.7, 1.2)),
+)
+"""The priors that chapter 6 arrives at. Their numbers were chosen by eye, on the chapter's twelve classes."""
+
+
+def recipe_of(
+    priors: str | Sequence[Prior], optimizer: str | None, step_size: float | None, l2: float | None
+) -> Recipe:
+    """The recipe that these arguments of `class_image` mean. Raises `SaliencyError` if they mean none."""
+    recipe = RECOMMENDED if isinstance(priors, str) and priors == "recommended" else _of_priors(priors)
+    if optimizer not in (None, *OPTIMIZERS):
+        raise SaliencyError(f"the optimizer is one of {', '.join(OPTIMIZERS)}, and not {optimizer!r}")
+    return replace(
+        recipe,
+        optimizer=optimizer or recipe.optimizer,
+        step_size=recipe.step_size if step_size is None else at_least("step_size", step_size, 0),
+        l2=recipe.l2 if l2 is None else at_least("l2", l2, 0),
+    )
+
+
+def _of_priors(priors: str | Sequence[Prior]) -> Recipe:
+    if isinstance(priors, Prior):
+        priors = (priors,)
+    if isinstance(priors, str) or not all(isinstance(prior, Prior) for prior in priors):
+        raise SaliencyError(f'priors are objects of saliency_lib.priors, or "recommended", and not {priors!r}')
+    maps = [prior for prior in priors if isinstance(prior, Parameterization)]
+    projections = [prior for prior in priors if type(prior).project is not Prior.project]
+    if maps and projections:
+        raise SaliencyError(
+            f"{type(projections[0]).__name__} changes pixels, and with {type(maps[0]).__name__} nobody climbs pixels: "
+            "use Sigmoid instead"
+        )
+    return replace(COORDINATES if maps else PAPER, priors=tuple(priors))
