@@ -7,8 +7,7 @@
 
 The files read in the order in which the data flows: images, categories, creature_shapes, creatures, creature_convnet,
 models, targets, relu_rules, deconvnet, maps, gradients, layers, localization, evaluation, priors, parameterizations,
-recipes, class_images; then the faces: plots,
-widgets, and the command line in cli.
+recipes, class_images; then the faces: plots, widgets, and the command line in cli.
 """
 
 import importlib

@@ -20,7 +20,7 @@ from saliency_lib.images import check_images
 from saliency_lib.models import Prediction, class_scores, evaluation_mode, predictions
 from saliency_lib.parameterizations import Parameterization
 from saliency_lib.priors import Prior
-from saliency_lib.recipes import OPTIMIZERS, recipe_of
+from saliency_lib.recipes import OPTIMIZERS, fitted, recipe_of
 from saliency_lib.targets import categories_of, class_indices
 
 Classes = str | SupportsIndex | Sequence[str | SupportsIndex] | Tensor
@@ -102,6 +102,8 @@ def class_image(
         mean = _mean(model)
         side = _positive("size", getattr(model, "size", 224) if size is None else size)
         classes = _classes(model, target, mean.expand(1, 3, side, side))
+        if isinstance(priors, str):
+            recipe = fitted(recipe, side, keep_size=not _takes_other_sizes(model, side, mean))
         z = _start(recipe.start if start is None else start, (len(classes), 3, side, side), mean, recipe.priors, random)
         ascent = OPTIMIZERS[recipe.optimizer]([z], lr=recipe.step_size, maximize=True)
         scores, penalties, bar = [], [], _bar(_positive("steps", steps), progress)
@@ -195,6 +197,15 @@ def _classes(model: nn.Module, target: Classes, image: Tensor) -> Tensor:
         raise TargetError("there is no class to make an image of: name one, or several")
     scores = class_scores(model, image).detach()
     return class_indices(scores.expand(len(wanted), -1), wanted, categories_of(model))
+
+
+def _takes_other_sizes(model: nn.Module, side: int, mean: Tensor) -> bool:
+    """Whether the network scores images that are a little smaller: one with a fully connected end may not."""
+    try:
+        class_scores(model, mean.expand(1, 3, side - 1 - side // 5, side - 1 - side // 5))
+    except ModelError:
+        return False
+    return True
 
 
 def _start(

@@ -3,6 +3,7 @@
 python -m saliency_lib saliency photo.jpg --class "Egyptian cat" --out map.png
 python -m saliency_lib localize photo.jpg --out box.png
 python -m saliency_lib evaluate --ilsvrc DIR --out results.jsonl --summary summary.json
+python -m saliency_lib class-image "flamingo" "monarch" --out sheet.png
 python -m saliency_lib models
 """
 
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
+from saliency_lib.class_images import class_image
 from saliency_lib.errors import SaliencyError
 from saliency_lib.evaluation.methods import DEFAULT, METHODS
 from saliency_lib.evaluation.runner import evaluate, table
@@ -98,6 +100,25 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--summary", type=Path, metavar="FILE.json", help="where to write the errors")
     evaluate.set_defaults(run=_evaluate)
 
+    images = commands.add_parser(
+        "class-image",
+        help="draw the image that a class asks for",
+        description="Draw the image that each class asks for, by gradient ascent on its score (chapter 6). Ctrl+C ends "
+        "the ascent early and draws what there is.",
+    )
+    images.add_argument("classes", nargs="+", metavar="NAME|INDEX", help='one class or several: "flamingo" "monarch" 9')
+    images.add_argument(
+        "--recipe",
+        default="recommended",
+        choices=("recommended", "paper"),
+        help="the book's priors, or the paper's penalty alone (default: recommended)",
+    )
+    images.add_argument("--steps", type=int, default=160, metavar="N", help="steps of the ascent (default: 160)")
+    images.add_argument("--seed", type=int, default=0, metavar="N", help="of the random numbers (default: 0)")
+    images.add_argument("--model", default=EMBEDDED, metavar="NAME", help=f"the network (default: {EMBEDDED})")
+    images.add_argument("--out", required=True, type=Path, metavar="FILE.png", help="where to write the picture")
+    images.set_defaults(run=_class_image)
+
     models = commands.add_parser("models", help="list the networks that are available here and now")
     models.set_defaults(run=_models)
     return parser
@@ -154,6 +175,33 @@ def _localize(options: argparse.Namespace) -> None:
         whole = F.interpolate(maps[None], (photo.height, photo.width), mode="bilinear")[0, 0]
         pictures["its map, over the photo"] = plots.overlay(photo, whole)
     figure = plots.grid(pictures, boxes=dict.fromkeys(pictures, found.box), size=3.5)
+    _save(figure, options.out)
+
+
+def _class_image(options: argparse.Namespace) -> None:
+    _check_output(options.out)
+    model = load_model(options.model)
+    wanted = [model.index(name) for name in options.classes]
+    found = class_image(
+        model, wanted, steps=options.steps, seed=options.seed, priors="recommended" if options.recipe != "paper" else ()
+    )
+    if not found.complete:
+        print(f"interrupted after {len(found.history.score)} of {options.steps} steps", file=sys.stderr)
+    titles = []
+    for index, best in zip(found.classes, found.top, strict=True):
+        name, first = model.name(index), best[0]
+        titles.append(f"{name}" if first.class_index == index else f"{name}, taken for\n{first.name}")
+        print(f"{name}, as the network sees it:\n{_table(best)}\n")
+
+    from saliency_lib import plots  # here, because matplotlib takes a second to import
+
+    count = len(wanted)
+    figure, places = plots.axes(-(-count // 4), min(count, 4), 3 * min(count, 4), 3.3 * -(-count // 4))
+    for place in places:
+        place.set_axis_off()
+    for place, title, image in zip(places, titles, found.image, strict=False):
+        plots.draw(place, image)
+        place.set_title(title)
     _save(figure, options.out)
 
 

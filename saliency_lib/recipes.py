@@ -67,3 +67,15 @@ def _of_priors(priors: str | Sequence[Prior]) -> Recipe:
             "use Sigmoid instead"
         )
     return replace(COORDINATES if maps else PAPER, priors=tuple(priors))
+
+
+def fitted(recipe: Recipe, side: int, *, keep_size: bool) -> Recipe:
+    """The recommended recipe, which was made for 224 pixels, for images of `side` pixels."""
+    fitting: list[Prior] = []
+    for prior in recipe.priors:
+        if isinstance(prior, Jitter):
+            prior = Jitter(round(prior.pixels * side / 224))
+        elif isinstance(prior, Scale):
+            prior = Scale(prior.low, prior.high, keep_size=keep_size)
+        fitting.append(prior)
+    return replace(recipe, priors=tuple(fitting))
