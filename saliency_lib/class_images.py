@@ -114,7 +114,7 @@ def class_image(
                 penalty = recipe.l2 * I.square().sum((1, 2, 3))
                 penalty = penalty + sum(prior.penalty(I + mean) for prior in recipe.priors)
                 _check_finite(S - penalty, step, recipe.step_size)
-                z.grad = _gradient((S - penalty).sum(), z)  # for each image that of its own objective
+                z.grad = _gradient(S, penalty, z)  # for each image that of its own objective
                 ascent.step()
                 _project(z, recipe.priors, mean)
                 scores.append(S.detach().cpu())
@@ -154,10 +154,13 @@ def _value(scores: Tensor, classes: Tensor, score: str) -> Tensor:
     return values.gather(1, classes[:, None])[:, 0]
 
 
-def _gradient(objective: Tensor, z: Tensor) -> Tensor:
-    if not objective.requires_grad:
+def _gradient(S: Tensor, penalty: Tensor, z: Tensor) -> Tensor:
+    """That of S - penalty, in two parts: the penalty always has one, and would hide that the score has none."""
+    down = torch.autograd.grad(penalty.sum(), z, retain_graph=True)[0]
+    up = torch.autograd.grad(S.sum(), z, allow_unused=True)[0] if S.requires_grad else None
+    if up is None:
         raise ModelError("the score has no gradient: the model computes under no_grad, detaches, or rounds")
-    return torch.autograd.grad(objective, z)[0]
+    return up - down
 
 
 @torch.no_grad()
