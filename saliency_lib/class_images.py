@@ -7,10 +7,11 @@ found.image                                                                   # 
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import SupportsIndex
 
+import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 from tqdm.auto import tqdm
@@ -191,9 +192,10 @@ def _mean(model: nn.Module) -> Tensor:
 
 def _classes(model: nn.Module, target: Classes, image: Tensor) -> Tensor:
     """The (N,) indices of the classes asked for, on the model's device; `image` is one for it to score."""
-    if isinstance(target, Tensor):
+    if isinstance(target, Tensor | np.ndarray):
         target = target.tolist()
-    wanted = [target] if isinstance(target, str | SupportsIndex) else list(target) if target is not None else []
+    several = isinstance(target, Iterable) and not isinstance(target, str)
+    wanted = list(target) if several else [] if target is None else [target]
     if not wanted:
         raise TargetError("there is no class to make an image of: name one, or several")
     scores = class_scores(model, image).detach()
@@ -210,8 +212,8 @@ def _start(
             raise SaliencyError(f"{type(maps[0]).__name__} can start from zeros or noise only, not from images")
         if check_images(start).shape[2:] != shape[2:] or len(start) not in (1, shape[0]):
             raise ImageError(f"expected a start of shape {shape}, and got {tuple(start.shape)}")
-        return (start.to(mean) - mean).expand(shape).clone().requires_grad_()
-    if start not in ("zeros", "noise"):
+        return (start.detach().to(mean) - mean).expand(shape).clone().requires_grad_()
+    if not isinstance(start, str) or start not in ("zeros", "noise"):
         raise SaliencyError(f'start is "zeros", "noise" or images, and not {start!r}')
     for prior in maps:
         shape = prior.shape(shape)
