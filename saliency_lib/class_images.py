@@ -7,10 +7,11 @@ found.image                                                                   # 
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import SupportsIndex
 
+import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 from tqdm.auto import tqdm
@@ -110,13 +111,15 @@ def class_image(
         try:
             for step in bar:
                 I = _image(z, recipe.priors, mean)
+                x = (I + mean).detach().requires_grad_()
                 if callback:
-                    callback(step, (I + mean).detach())
-                S = _value(class_scores(model, _seen(I + mean, recipe.priors, random)), classes, score)
-                penalty = recipe.l2 * I.square().sum((1, 2, 3))
-                penalty = penalty + sum(prior.penalty(I + mean) for prior in recipe.priors)
+                    callback(step, x.detach())
+                S = _value(class_scores(model, _seen(x, recipe.priors, random)), classes, score)
+                penalty = recipe.l2 * (x - mean).square().sum((1, 2, 3))
+                penalty = penalty + sum(prior.penalty(x) for prior in recipe.priors)
                 _check_finite(S - penalty, step, recipe.step_size)
-                z.grad = _gradient((S - penalty).sum(), z)  # for each image that of its own objective
+                uphill = _gradient(S, x) - _gradient(penalty, x)  # w - 2 l2 I, for each image its own
+                z.grad = torch.autograd.grad(I, z, uphill)[0] if I is not z else uphill
                 ascent.step()
                 _project(z, recipe.priors, mean)
                 scores.append(S.detach().cpu())
@@ -156,10 +159,12 @@ def _value(scores: Tensor, classes: Tensor, score: str) -> Tensor:
     return values.gather(1, classes[:, None])[:, 0]
 
 
-def _gradient(objective: Tensor, z: Tensor) -> Tensor:
-    if not objective.requires_grad:
+def _gradient(values: Tensor, x: Tensor) -> Tensor:
+    """Of each image's value by that image."""
+    gradient = torch.autograd.grad(values.sum(), x, allow_unused=True)[0] if values.requires_grad else None
+    if gradient is None:
         raise ModelError("the score has no gradient: the model computes under no_grad, detaches, or rounds")
-    return torch.autograd.grad(objective, z)[0]
+    return gradient
 
 
 @torch.no_grad()
@@ -190,9 +195,10 @@ def _mean(model: nn.Module) -> Tensor:
 
 def _classes(model: nn.Module, target: Classes, image: Tensor) -> Tensor:
     """The (N,) indices of the classes asked for, on the model's device; `image` is one for it to score."""
-    if isinstance(target, Tensor):
+    if isinstance(target, Tensor | np.ndarray):
         target = target.tolist()
-    wanted = [target] if isinstance(target, str | SupportsIndex) else list(target) if target is not None else []
+    several = isinstance(target, Iterable) and not isinstance(target, str)
+    wanted = list(target) if several else [] if target is None else [target]
     if not wanted:
         raise TargetError("there is no class to make an image of: name one, or several")
     scores = class_scores(model, image).detach()
@@ -218,8 +224,8 @@ def _start(
             raise SaliencyError(f"{type(maps[0]).__name__} can start from zeros or noise only, not from images")
         if check_images(start).shape[2:] != shape[2:] or len(start) not in (1, shape[0]):
             raise ImageError(f"expected a start of shape {shape}, and got {tuple(start.shape)}")
-        return (start.to(mean) - mean).expand(shape).clone().requires_grad_()
-    if start not in ("zeros", "noise"):
+        return (start.detach().to(mean) - mean).expand(shape).clone().requires_grad_()
+    if not isinstance(start, str) or start not in ("zeros", "noise"):
         raise SaliencyError(f'start is "zeros", "noise" or images, and not {start!r}')
     for prior in maps:
         shape = prior.shape(shape)

@@ -64,9 +64,9 @@ def _amplitudes(height: int, width: int, decay: float) -> Tensor:
     """1 / f^decay for each wave of the half plane, scaled as `Fourier` says."""
     f = torch.hypot(torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None])
     amplitudes = f.clamp(min=1 / max(height, width)) ** -decay
-    twice = torch.ones(width // 2 + 1)
-    twice[1:-1] = 2  # a wave stands for its mirror image too, but for those that are their own
-    power = (2 * twice * amplitudes**2).sum() / (height * width)  # 2: a real and an imaginary part
+    power = torch.ones(width // 2 + 1)  # at both ends, (k, l) and (-k, l) are one real wave: only their mean counts
+    power[1:-1] = 4  # the others stand for their mirror image too, and have a real and an imaginary part
+    power = (power * amplitudes**2).sum() / (height * width)
     return amplitudes / power.sqrt()
 
 

@@ -64,7 +64,8 @@ class Jitter(Prior):
 
     def transform(self, images: Tensor, random: Generator) -> Tensor:
         """The images, shifted."""
-        down, right = torch.randint(-self.pixels, self.pixels + 1, (2,), generator=random).tolist()
+        shifts = torch.randint(-self.pixels, self.pixels + 1, (2,), generator=random).tolist()
+        down, right = (max(-side, min(shift, side)) for shift, side in zip(shifts, images.shape[2:], strict=True))
         return F.pad(images - 0.5, [right, -right, down, -down]) + 0.5
 
 

@@ -144,7 +144,7 @@ def explore(
     """
     found: dict[str, tuple[Tensor, Tensor]] = {}
     for title, photo in photos.items():
-        images = to_tensor(photo)
+        images = to_tensor(photo, getattr(model, "size", 224))
         for rule in rules:
             for prediction, saliency in zip(*top_class_maps(model, images, k, rule=rule), strict=True):
                 label = f"{title}: {prediction.name}" + (f", {rule}" if len(rules) > 1 else "")
