@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 import numpy as np
 import torch
@@ -197,8 +197,8 @@ def _classes(model: nn.Module, target: Classes, image: Tensor) -> Tensor:
     """The (N,) indices of the classes asked for, on the model's device; `image` is one for it to score."""
     if isinstance(target, Tensor | np.ndarray):
         target = target.tolist()
-    several = isinstance(target, Iterable) and not isinstance(target, str)
-    wanted = list(target) if several else [] if target is None else [target]
+    wanted: list[Any] = list(target) if isinstance(target, Iterable) and not isinstance(target, str) else [target]
+    wanted = [] if target is None else wanted
     if not wanted:
         raise TargetError("there is no class to make an image of: name one, or several")
     scores = class_scores(model, image).detach()

@@ -57,7 +57,11 @@ def recipe_of(
 def _of_priors(priors: str | Sequence[Prior]) -> Recipe:
     if isinstance(priors, Prior):
         priors = (priors,)
-    if isinstance(priors, str) or not (isinstance(priors, Sequence) and all(isinstance(p, Prior) for p in priors)):
+    if (
+        isinstance(priors, str)
+        or not isinstance(priors, Sequence)
+        or not all(isinstance(prior, Prior) for prior in priors)
+    ):
         raise SaliencyError(f'priors are objects of saliency_lib.priors, or "recommended", and not {priors!r}')
     maps = [prior for prior in priors if isinstance(prior, Parameterization)]
     projections = [prior for prior in priors if type(prior).project is not Prior.project]
