@@ -1,7 +1,8 @@
 """Which priors, and how to climb: the paper's recipe, and the one that chapter 6 arrives at."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -55,22 +56,17 @@ def recipe_of(
 
 
 def _of_priors(priors: str | Sequence[Prior]) -> Recipe:
-    if isinstance(priors, Prior):
-        priors = (priors,)
-    if (
-        isinstance(priors, str)
-        or not isinstance(priors, Sequence)
-        or not all(isinstance(prior, Prior) for prior in priors)
-    ):
+    chosen: tuple[Any, ...] = tuple(priors) if isinstance(priors, Iterable) else (priors,)
+    if isinstance(priors, str) or not all(isinstance(prior, Prior) for prior in chosen):
         raise SaliencyError(f'priors are objects of saliency_lib.priors, or "recommended", and not {priors!r}')
-    maps = [prior for prior in priors if isinstance(prior, Parameterization)]
-    projections = [prior for prior in priors if type(prior).project is not Prior.project]
+    maps = [prior for prior in chosen if isinstance(prior, Parameterization)]
+    projections = [prior for prior in chosen if type(prior).project is not Prior.project]
     if maps and projections:
         raise SaliencyError(
             f"{type(projections[0]).__name__} changes pixels, and with {type(maps[0]).__name__} nobody climbs pixels: "
             "use Sigmoid instead"
         )
-    return replace(COORDINATES if maps else PAPER, priors=tuple(priors))
+    return replace(COORDINATES if maps else PAPER, priors=chosen)
 
 
 def fitted(recipe: Recipe, side: int, *, keep_size: bool) -> Recipe:
