@@ -20,10 +20,10 @@ class Comparison:
     limit: float
 
 
-def arguments(description: str | None, command: list[str] | None = None) -> argparse.Namespace:
+def arguments(description: str | None, command: list[str] | None = None, repeats: int = 15) -> argparse.Namespace:
     """What every benchmark can be told."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=15, help="measured runs of each (default: 15)")
+    parser.add_argument("--repeats", type=int, default=repeats, help=f"measured runs of each (default: {repeats})")
     parser.add_argument("--threads", type=int, help="threads that torch computes with (default: torch's own choice)")
     options = parser.parse_args(command)
     if options.repeats < 1 or (options.threads is not None and options.threads < 1):
