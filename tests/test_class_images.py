@@ -18,7 +18,7 @@ import saliency_lib as sl
 from saliency_lib.class_images import ClassImage
 from saliency_lib.parameterizations import Colors, Fourier, Sigmoid
 from saliency_lib.priors import Blur, Jitter, PixelRange, Prior, Rotate, Scale, TotalVariation
-from saliency_lib.recipes import PAPER, RECOMMENDED
+from saliency_lib.recipes import PAPER, RECOMMENDED, fitted
 
 SMALL: list[Prior] = [Fourier(), Colors(), Sigmoid(), Jitter(2), Scale(0.7, 1.2, keep_size=True), Rotate(), Blur(0.7)]
 """Every kind of coordinates and of transform, for a network that takes 8 x 8 pixels and no others."""
@@ -568,15 +568,20 @@ def test_a_bar_is_shown_where_it_is_wanted(
 def test_scale_needs_a_network_that_takes_any_size() -> None:
     model = sl.load_model("creature_convnet")
     with pytest.raises(sl.ModelError, match=r"cannot run on images of shape \(1, 3, \d+, \d+\)") as caught:
-        sl.class_image(model, 3, priors="recommended", steps=5)
+        sl.class_image(model, 3, priors=Scale(0.5, 0.8), steps=5)
     says(caught.value)
-    fitting = [Scale(0.7, 1.2, keep_size=True) if isinstance(prior, Scale) else prior for prior in RECOMMENDED.priors]
-    found = sl.class_image(model, [3, 7], priors=fitting, steps=60)
+    found = sl.class_image(model, [3, 7], priors="recommended", steps=60)  # which sees to it
     assert [row[0].class_index for row in found.top] == [3, 7]
 
 
+def test_the_recommended_recipe_fits_the_network() -> None:
+    fixed, free = (fitted(RECOMMENDED, 64, keep_size=keep) for keep in (True, False))
+    assert [p.pixels for r in (fixed, free) for p in r.priors if isinstance(p, Jitter)] == [14, 14]  # 48 * 64 / 224
+    assert [p.keep_size for r in (fixed, free) for p in r.priors if isinstance(p, Scale)] == [True, False]
+    assert fitted(RECOMMENDED, 224, keep_size=False).step_size == RECOMMENDED.step_size
+
+
 def test_the_recommended_priors_fit_small_images() -> None:
-    """They jitter by up to 48 pixels, which is more than there are here."""
     found = of(pooled_network(), size=16, steps=40, priors="recommended")
     assert found.raw.isfinite().all()
 
@@ -589,7 +594,7 @@ def test_the_papers_recipe_convinces_the_creature_network() -> None:
 
 
 def test_recommended_convinces_the_embedded_network(embedded: sl.Classifier) -> None:
-    found = sl.class_image(embedded, ["bell pepper", "goose"], priors="recommended", steps=40)
+    found = sl.class_image(embedded, ["bell pepper", "goose"], priors="recommended", steps=60)
     for row, index in zip(found.top, found.classes, strict=True):
         assert row[0].class_index == index
         assert row[0].probability > 0.9

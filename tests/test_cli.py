@@ -129,3 +129,43 @@ def test_no_library_frames_reach_the_user(tmp_path: Path) -> None:
     assert "Traceback" not in result.stderr
     assert result.stderr.splitlines()[-1].startswith("saliency_lib: the weights of resnet18 could not be downloaded")
     assert "efficientnet_lite0 needs no download" in result.stderr
+
+
+def test_class_image_draws_one_picture_a_class_and_says_what_the_network_sees(tmp_path: Path, capsys) -> None:
+    out = tmp_path / "sheet.png"
+    command = ["class-image", "owl", "8", "--model", "creature_convnet", "--steps", "60", "--out", str(out)]
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    assert printed.index("owl, as the network sees it") < printed.index("starfish, as the network sees it")
+    first = [line for line in printed.splitlines() if re.match(r" +\d+\.\d+ +1\.000", line)]
+    assert [line.split()[-1] for line in first] == ["owl", "starfish"]
+    with Image.open(out) as picture:
+        assert picture.width > 1.7 * picture.height
+    written = out.read_bytes()
+    assert main(command) == 0
+    assert out.read_bytes() == written  # the same seed
+    assert main([*command, "--seed", "1"]) == 0
+    assert out.read_bytes() != written
+    assert main([*command, "--recipe", "paper"]) == 0
+
+
+def test_class_image_says_that_it_was_interrupted(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    from saliency_lib import cli
+
+    def stop(step: int, images: object) -> None:
+        if step == 3:
+            raise KeyboardInterrupt
+
+    original = cli.class_image
+    monkeypatch.setattr(cli, "class_image", lambda *a, **k: original(*a, **k, callback=stop))
+    out = tmp_path / "sheet.png"
+    assert main(["class-image", "owl", "--model", "creature_convnet", "--out", str(out)]) == 0
+    assert "interrupted after 3 of 160 steps" in capsys.readouterr().err
+    assert out.stat().st_size > 1000
+
+
+def test_class_image_says_in_one_sentence_what_is_wrong(tmp_path: Path, capsys) -> None:
+    out = ["--model", "creature_convnet", "--out", str(tmp_path / "sheet.png")]
+    assert "there is no class 'unicorn'" in fails(capsys, "class-image", "owl", "unicorn", *out)
+    assert "at least 1" in fails(capsys, "class-image", "owl", "--steps", "0", *out)
+    assert "should end in one of" in fails(capsys, "class-image", "owl", "--out", str(tmp_path / "sheet.txt"))
