@@ -35,7 +35,7 @@ RECOMMENDED = replace(
     COORDINATES,
     step_size=0.03,
     start="noise",
-    priors=(Fourier(decay=1.4, contrast=0.92), Colors(), Sigmoid(), Jitter(48), Scale(0.5, 1.1)),
+    priors=(Fourier(decay=1.5, contrast=1.0), Colors(), Sigmoid(), Jitter(64), Scale(0.5, 1.1)),
 )
 """The priors that chapter 6 arrives at. Their numbers were chosen by eye, on the chapter's twelve classes."""
 
