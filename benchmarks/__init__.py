@@ -1,1 +1,1 @@
-"""What things cost, measured here and now: `python -m benchmarks.saliency`, `python -m benchmarks.relu_rules`."""
+"""What things cost, measured here and now: `python -m benchmarks.saliency`, and the others beside it likewise."""

@@ -581,9 +581,30 @@ def test_the_recommended_recipe_fits_the_network() -> None:
     assert fitted(RECOMMENDED, 224, keep_size=False).step_size == RECOMMENDED.step_size
 
 
+def test_recommended_fits_itself_to_the_network_and_the_size() -> None:
+    """The same as by hand: a jitter in proportion to 224 pixels, and one size where the network takes no other."""
+    creatures = sl.load_model("creature_convnet").cpu()
+    *maps, jitter, scale = RECOMMENDED.priors
+    assert isinstance(jitter, Jitter)
+    assert isinstance(scale, Scale)
+    for model, size, keep_size in (
+        (creatures, 64, True),
+        (pooled_network(), 32, False),
+        (pooled_network(), 224, False),
+    ):
+        by_hand = [*maps, Jitter(round(jitter.pixels * size / 224)), Scale(scale.low, scale.high, keep_size=keep_size)]
+        shared: dict[str, Any] = {"steps": 12, "size": size}
+        expected = sl.class_image(
+            model, [3, 1], priors=by_hand, start=RECOMMENDED.start, step_size=RECOMMENDED.step_size, **shared
+        )
+        assert identical(sl.class_image(model, [3, 1], priors="recommended", **shared), expected)
+    assert [row[0].class_index for row in sl.class_image(creatures, [3, 7], priors="recommended").top] == [3, 7]
+
+
 def test_the_recommended_priors_fit_small_images() -> None:
-    found = of(pooled_network(), size=16, steps=40, priors="recommended")
-    assert found.raw.isfinite().all()
+    """Given as they are, they jitter by up to 48 pixels, which is more than there are here."""
+    for priors in ("recommended", RECOMMENDED.priors):
+        assert of(pooled_network(), size=16, steps=40, priors=priors).raw.isfinite().all()
 
 
 def test_the_papers_recipe_convinces_the_creature_network() -> None:
