@@ -98,16 +98,16 @@ def class_image(
     it.
     """
     recipe = recipe_of(priors, optimizer, step_size, l2)
-    random = torch.Generator().manual_seed(seed)
+    random = torch.Generator().manual_seed(_whole("seed", seed, 0))
     with evaluation_mode(model), torch.inference_mode(False), torch.enable_grad():
         mean = _mean(model)
-        side = _positive("size", getattr(model, "size", 224) if size is None else size)
+        side = _whole("size", getattr(model, "size", 224) if size is None else size, 1)
         classes = _classes(model, target, mean.expand(1, 3, side, side))
         if isinstance(priors, str):
             recipe = fitted(recipe, side, keep_size=not _takes_other_sizes(model, side, mean))
         z = _start(recipe.start if start is None else start, (len(classes), 3, side, side), mean, recipe.priors, random)
         ascent = OPTIMIZERS[recipe.optimizer]([z], lr=recipe.step_size, maximize=True)
-        scores, penalties, bar = [], [], _bar(_positive("steps", steps), progress)
+        scores, penalties, bar = [], [], _bar(_whole("steps", steps, 1), progress)
         try:
             for step in bar:
                 I = _image(z, recipe.priors, mean)
@@ -234,9 +234,9 @@ def _start(
     return z.to(mean.device).expand(shape).clone().requires_grad_()
 
 
-def _positive(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise SaliencyError(f"{name} should be a whole number, at least 1, and is {value!r}")
+def _whole(name: str, value: object, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise SaliencyError(f"{name} should be a whole number, at least {least}, and is {value!r}")
     return value
 
 

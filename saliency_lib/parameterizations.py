@@ -94,7 +94,8 @@ def color_axes() -> Tensor:
 class Sigmoid(Parameterization):
     r"""Pixels strictly within black and white: $x = \sigma(4u + \sigma^{-1}(\mu))$, where $\mu$ is the mean.
 
-    For gray $\mu$ and small u this is $x = \mu + u$, which is what the 4 is for.
+    For gray $\mu$ and small u this is $x = \mu + u$, which is what the 4 is for. $\mu$ is taken to lie between 0.01 and
+    0.99.
     """
 
     def image(self, coordinates: Tensor, mean: Tensor) -> Tensor:
