@@ -1,9 +1,11 @@
 """Exactly the stale chapters are run; what is written is the same every time; nothing is lost when a run fails."""
 
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -89,7 +91,8 @@ def test_an_interrupted_run_keeps_the_old_notebook(book: Project) -> None:
     chapter.write_text(nbformat.writes(nbformat.v4.new_notebook(cells=cells)), "utf-8")
     before = chapter.read_bytes()
     command_line = [sys.executable, "-m", "tools.book", "--root", str(book.root), "refresh", str(chapter)]
-    running = subprocess.Popen(command_line, stderr=subprocess.PIPE, text=True)
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a test run in the background ignores Ctrl+C
+    running = subprocess.Popen(command_line, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     try:
         started = chapter.parent / "started"
         for _ in range(300):
