@@ -5,9 +5,9 @@
     images = sl.to_tensor(sl.sample_photo("chelsea"))
     sl.saliency_map(model, images, "Egyptian cat")
 
-The files read in the order in which the data flows: images, categories, creature_shapes, creatures, creature_convnet,
-models, targets, relu_rules, deconvnet, maps, gradients, layers, localization, evaluation, priors, parameterizations,
-recipes, class_images; then the faces: plots, widgets, and the command line in cli.
+The files read in the order in which the data flows: images, categories, creature_shapes, creatures, weights, lite,
+creature_convnet, models, targets, relu_rules, deconvnet, maps, gradients, layers, localization, evaluation, priors,
+parameterizations, recipes, class_images; then the faces: plots, widgets, and the command line in cli.
 """
 
 import importlib

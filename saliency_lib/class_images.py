@@ -17,8 +17,9 @@ from torch import Generator, Tensor, nn
 from tqdm.auto import tqdm
 
 from saliency_lib.errors import ImageError, ModelError, SaliencyError, TargetError
+from saliency_lib.gradients import gradient
 from saliency_lib.images import check_images
-from saliency_lib.models import Prediction, class_scores, evaluation_mode, predictions
+from saliency_lib.models import Prediction, class_scores, differentiating, predictions
 from saliency_lib.parameterizations import Parameterization
 from saliency_lib.priors import Prior
 from saliency_lib.recipes import OPTIMIZERS, fitted, recipe_of
@@ -99,7 +100,7 @@ def class_image(
     """
     recipe = recipe_of(priors, optimizer, step_size, l2)
     random = torch.Generator().manual_seed(_whole("seed", seed, 0))
-    with evaluation_mode(model), torch.inference_mode(False), torch.enable_grad():
+    with differentiating(model):
         mean = _mean(model)
         side = _whole("size", getattr(model, "size", 224) if size is None else size, 1)
         classes = _classes(model, target, mean.expand(1, 3, side, side))
@@ -118,7 +119,7 @@ def class_image(
                 penalty = recipe.l2 * (x - mean).square().sum((1, 2, 3))
                 penalty = penalty + sum(prior.penalty(x) for prior in recipe.priors)
                 _check_finite(S - penalty, step, recipe.step_size)
-                uphill = _gradient(S, x) - _gradient(penalty, x)  # w - 2 l2 I, for each image its own
+                uphill = gradient(S.sum(), x) - gradient(penalty.sum(), x)  # w - 2 l2 I, for each image its own
                 z.grad = torch.autograd.grad(I, z, uphill)[0] if I is not z else uphill
                 ascent.step()
                 _project(z, recipe.priors, mean)
@@ -157,14 +158,6 @@ def _value(scores: Tensor, classes: Tensor, score: str) -> Tensor:
         raise SaliencyError(f'score is "score" or "posterior", and not {score!r}')
     values = scores if score == "score" else scores.softmax(1)
     return values.gather(1, classes[:, None])[:, 0]
-
-
-def _gradient(values: Tensor, x: Tensor) -> Tensor:
-    """Of each image's value by that image."""
-    gradient = torch.autograd.grad(values.sum(), x, allow_unused=True)[0] if values.requires_grad else None
-    if gradient is None:
-        raise ModelError("the score has no gradient: the model computes under no_grad, detaches, or rounds")
-    return gradient
 
 
 @torch.no_grad()

@@ -12,10 +12,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
 
 from saliency_lib.class_images import class_image
 from saliency_lib.errors import SaliencyError
@@ -24,7 +26,7 @@ from saliency_lib.evaluation.runner import evaluate, table
 from saliency_lib.gradients import input_gradient
 from saliency_lib.images import load_image, sample_photo, sample_photos, to_image, to_tensor
 from saliency_lib.maps import REDUCTIONS, reduce_channels
-from saliency_lib.models import EMBEDDED, Prediction, available_models, load_model
+from saliency_lib.models import EMBEDDED, Classifier, Prediction, available_models, load_model
 from saliency_lib.relu_rules import RULES
 
 if TYPE_CHECKING:
@@ -63,22 +65,22 @@ def _parser() -> argparse.ArgumentParser:
     saliency.add_argument(
         "--class", dest="target", metavar="NAME|INDEX", help="the class to explain (default: the top one)"
     )
-    saliency.add_argument("--model", default=EMBEDDED, metavar="NAME", help=f"the network (default: {EMBEDDED})")
+    _add_model(saliency)
     saliency.add_argument(
         "--rule", default="backprop", choices=RULES, help="how a ReLU goes backward (default: backprop)"
     )
     saliency.add_argument(
         "--channels", default="max", choices=REDUCTIONS, help="how colors become one number (default: max)"
     )
-    saliency.add_argument("--out", required=True, type=Path, metavar="FILE.png", help="where to write the picture")
+    _add_picture(saliency)
     saliency.set_defaults(run=_saliency)
 
     localize = commands.add_parser("localize", help="draw a box around the object of a class, and its mask")
     localize.add_argument("photo", metavar="PHOTO", help="an image file or a sample photo")
     localize.add_argument("--class", dest="target", metavar="NAME|INDEX", help="the class (default: the top one)")
     localize.add_argument("--method", default=DEFAULT, choices=METHODS, help=f"how to find it (default: {DEFAULT})")
-    localize.add_argument("--model", default=EMBEDDED, metavar="NAME", help=f"the network (default: {EMBEDDED})")
-    localize.add_argument("--out", required=True, type=Path, metavar="FILE.png", help="where to write the picture")
+    _add_model(localize)
+    _add_picture(localize)
     localize.set_defaults(run=_localize)
 
     evaluate = commands.add_parser(
@@ -91,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         "--ilsvrc", required=True, type=Path, metavar="DIR", help="holds Data, Annotations, LOC_synset_mapping.txt"
     )
     evaluate.add_argument("--method", default=DEFAULT, choices=METHODS, help=f"what is measured (default: {DEFAULT})")
-    evaluate.add_argument("--model", default=EMBEDDED, metavar="NAME", help=f"the network (default: {EMBEDDED})")
+    _add_model(evaluate)
     evaluate.add_argument("--limit", type=int, metavar="N", help="only the first N images")
     evaluate.add_argument("--batch-size", type=int, default=8, metavar="B", help="images at a time (default: 8)")
     evaluate.add_argument(
@@ -115,8 +117,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     images.add_argument("--steps", type=int, default=160, metavar="N", help="steps of the ascent (default: 160)")
     images.add_argument("--seed", type=int, default=0, metavar="N", help="of the random numbers (default: 0)")
-    images.add_argument("--model", default=EMBEDDED, metavar="NAME", help=f"the network (default: {EMBEDDED})")
-    images.add_argument("--out", required=True, type=Path, metavar="FILE.png", help="where to write the picture")
+    _add_model(images)
+    _add_picture(images)
     images.set_defaults(run=_class_image)
 
     models = commands.add_parser("models", help="list the networks that are available here and now")
@@ -124,13 +126,37 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _saliency(options: argparse.Namespace) -> None:
+def _add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--model", default=EMBEDDED, metavar="NAME", help=f"the network (default: {EMBEDDED})")
+
+
+def _add_picture(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--out", required=True, type=Path, metavar="FILE.png", help="where to write the picture")
+
+
+class _Seen(NamedTuple):
+    """A photo, the network, what it is given, its best classes, and the class that is asked about."""
+
+    photo: Image.Image
+    model: Classifier
+    images: Tensor
+    best: list[Prediction]
+    wanted: int
+
+
+def _look(options: argparse.Namespace, *, crop: bool) -> _Seen:
+    """What `saliency` and `localize` begin with."""
     _check_output(options.out)
     photo = sample_photo(options.photo) if _is_sample(options.photo) else load_image(options.photo)
     model = load_model(options.model)
-    images = to_tensor(photo, model.size)
+    images = to_tensor(photo, model.size, crop=crop)
     best = model.top(images)[0]
     wanted = best[0].class_index if options.target is None else model.index(options.target)
+    return _Seen(photo, model, images, best, wanted)
+
+
+def _saliency(options: argparse.Namespace) -> None:
+    _, model, images, best, wanted = _look(options, crop=True)
     saliency = reduce_channels(input_gradient(model, images, wanted, rule=options.rule), options.channels)[0]
     print(_table(best))
 
@@ -155,12 +181,7 @@ def _save(figure: "Figure", path: Path) -> None:
 
 
 def _localize(options: argparse.Namespace) -> None:
-    _check_output(options.out)
-    photo = sample_photo(options.photo) if _is_sample(options.photo) else load_image(options.photo)
-    model = load_model(options.model)
-    images = to_tensor(photo, model.size, crop=False)
-    best = model.top(images)[0]
-    wanted = best[0].class_index if options.target is None else model.index(options.target)
+    photo, model, images, best, wanted = _look(options, crop=False)
     view = METHODS[options.method].look(model, images)
     (found,) = view.find([photo], torch.tensor([wanted]))
     maps = view.maps(torch.tensor([wanted]))
@@ -190,19 +211,12 @@ def _class_image(options: argparse.Namespace) -> None:
     titles = []
     for index, best in zip(found.classes, found.top, strict=True):
         name, first = model.name(index), best[0]
-        titles.append(f"{name}" if first.class_index == index else f"{name}, taken for\n{first.name}")
+        titles.append(name if first.class_index == index else f"{name}, taken for\n{first.name}")
         print(f"{name}, as the network sees it:\n{_table(best)}\n")
 
     from saliency_lib import plots  # here, because matplotlib takes a second to import
 
-    count = len(wanted)
-    figure, places = plots.axes(-(-count // 4), min(count, 4), 3 * min(count, 4), 3.3 * -(-count // 4))
-    for place in places:
-        place.set_axis_off()
-    for place, title, image in zip(places, titles, found.image, strict=False):
-        plots.draw(place, image)
-        place.set_title(title)
-    _save(figure, options.out)
+    _save(plots.grid(list(zip(titles, found.image, strict=True)), size=3), options.out)
 
 
 def _evaluate(options: argparse.Namespace) -> None:

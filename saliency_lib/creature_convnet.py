@@ -9,15 +9,14 @@ shows so clearly, one that was trained in the usual way shows less clearly; `pyt
 that one.
 """
 
-import hashlib
 import importlib.resources
-import io
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from saliency_lib.errors import ModelError
+from saliency_lib.weights import read_weights
 
 WEIGHTS_FILE = Path(str(importlib.resources.files("saliency_lib") / "data" / "creature_convnet.pt"))
 WEIGHTS_SHA256 = "5c083567e5e29112bf4a8558ea33bba4b196313b292cd101add7d81b6fe42472"
@@ -52,12 +51,9 @@ def trained_creature_convnet() -> CreatureConvNet:
     Raises `ModelError` if the file is missing or does not have the expected SHA-256.
     """
     try:
-        content = WEIGHTS_FILE.read_bytes()
+        weights = read_weights(WEIGHTS_FILE, WEIGHTS_SHA256, "install saliency_lib anew")
     except FileNotFoundError:
         raise ModelError(f"there are no weights in {WEIGHTS_FILE}: install saliency_lib anew") from None
-    if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
-        raise ModelError(f"{WEIGHTS_FILE} is damaged (its SHA-256 is not the published one): install saliency_lib anew")
-    weights = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     with torch.random.fork_rng(devices=[]):  # random initial weights are replaced at once: leave the caller's RNG alone
         network = CreatureConvNet()
     network.load_state_dict({name: values.float() for name, values in weights.items()})

