@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 import saliency_lib as sl
 from benchmarks.timing import Comparison, arguments, report
-from saliency_lib.lite0 import MEAN, STD, published_lite0
+from saliency_lib.lite import MEAN, STD, published_lite
+from saliency_lib.models import EMBEDDED
 
 PHOTOS = ("chelsea", "coffee", "rocket", "astronaut", "motorcycle", "china", "flower", "chelsea")
 
@@ -27,7 +28,7 @@ class Published(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.network = published_lite0()
+        self.network = published_lite(EMBEDDED)
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1))
 

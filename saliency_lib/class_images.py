@@ -22,7 +22,7 @@ from saliency_lib.images import check_images
 from saliency_lib.models import Prediction, class_scores, differentiating, predictions
 from saliency_lib.parameterizations import Parameterization
 from saliency_lib.priors import Prior
-from saliency_lib.recipes import OPTIMIZERS, fitted, recipe_of
+from saliency_lib.recipes import OPTIMIZERS, recipe_of
 from saliency_lib.targets import categories_of, class_indices
 
 Classes = str | SupportsIndex | Sequence[str | SupportsIndex] | Tensor
@@ -67,7 +67,7 @@ def class_image(
     model: nn.Module,
     target: Classes,
     *,
-    steps: int = 160,
+    steps: int | None = None,
     step_size: float | None = None,
     l2: float | None = None,
     start: str | Tensor | None = None,
@@ -82,12 +82,13 @@ def class_image(
     r"""The image $I^* = \arg\max_I S_c(I) - \lambda \lVert I \rVert_2^2$ of a class, or one for each of several.
 
     Section 2 of the paper, by gradient ascent. I is an image less the mean that the model subtracts (0.5 if it names
-    none), in pixel values; $\lambda$ is `l2`. I starts at zero, and each of `steps` steps adds `step_size` times the
-    gradient of the objective. Nothing is clipped. All classes climb in one batch, and none depends on another.
+    none), in pixel values; $\lambda$ is `l2`. I starts at zero, and each of `steps` steps (160 by default) adds
+    `step_size` times the gradient of the objective. Nothing is clipped. All classes climb in one batch, and none
+    depends on another.
 
     `priors` are objects of `saliency_lib.priors` and `saliency_lib.parameterizations`. `"recommended"` is the set of
-    chapter 6, which brings its own optimizer, step size, `l2` and start where you give none. `optimizer` is
-    `"gradient"` or `"adam"`, the default where there is a parameterization. `start` is `"zeros"`, the default,
+    chapter 6, which brings its own optimizer, step size, `l2`, start, and 320 steps, where you give none. `optimizer`
+    is `"gradient"` or `"adam"`, the default where there is a parameterization. `start` is `"zeros"`, the default,
     `"noise"` (coordinates of standard deviation 0.01) or images in [0, 1]. `score="posterior"` climbs the softmax
     probability, which the paper advises against. `size` is the side of the images in pixels, by default what the model
     was trained on. One `seed` gives one result on one device. `progress` shows a bar; by default where there is
@@ -104,18 +105,17 @@ def class_image(
         mean = _mean(model)
         side = _whole("size", getattr(model, "size", 224) if size is None else size, 1)
         classes = _classes(model, target, mean.expand(1, 3, side, side))
-        if isinstance(priors, str):
-            recipe = fitted(recipe, side, keep_size=not _takes_other_sizes(model, side, mean))
         z = _start(recipe.start if start is None else start, (len(classes), 3, side, side), mean, recipe.priors, random)
         ascent = OPTIMIZERS[recipe.optimizer]([z], lr=recipe.step_size, maximize=True)
-        scores, penalties, bar = [], [], _bar(_whole("steps", steps, 1), progress)
+        count = _whole("steps", recipe.steps if steps is None else steps, 1)
+        scores, penalties, bar = [], [], _bar(count, progress)
         try:
             for step in bar:
                 I = _image(z, recipe.priors, mean)
                 x = (I + mean).detach().requires_grad_()
                 if callback:
                     callback(step, x.detach())
-                S = _value(class_scores(model, _seen(x, recipe.priors, random)), classes, score)
+                S = _value(class_scores(model, _seen(x, recipe.priors, random, step / count)), classes, score)
                 penalty = recipe.l2 * (x - mean).square().sum((1, 2, 3))
                 penalty = penalty + sum(prior.penalty(x) for prior in recipe.priors)
                 _check_finite(S - penalty, step, recipe.step_size)
@@ -134,7 +134,7 @@ def class_image(
         image = (raw + mean).clamp(0, 1)
         top = predictions(class_scores(model, image).detach(), 5, categories_of(model))
     history = History(torch.stack(scores), torch.stack(penalties))
-    return ClassImage(image.cpu(), raw.cpu(), history, top, classes.tolist(), seed, len(scores) == steps)
+    return ClassImage(image.cpu(), raw.cpu(), history, top, classes.tolist(), seed, len(scores) == count)
 
 
 def _image(z: Tensor, priors: Sequence[Prior], mean: Tensor) -> Tensor:
@@ -145,10 +145,10 @@ def _image(z: Tensor, priors: Sequence[Prior], mean: Tensor) -> Tensor:
     return z
 
 
-def _seen(images: Tensor, priors: Sequence[Prior], random: Generator) -> Tensor:
+def _seen(images: Tensor, priors: Sequence[Prior], random: Generator, done: float) -> Tensor:
     """What the network gets to see."""
     for prior in priors:
-        images = prior.transform(images, random)
+        images = prior.transform(images, random, done)
     return images
 
 
@@ -196,15 +196,6 @@ def _classes(model: nn.Module, target: Classes, image: Tensor) -> Tensor:
         raise TargetError("there is no class to make an image of: name one, or several")
     scores = class_scores(model, image).detach()
     return class_indices(scores.expand(len(wanted), -1), wanted, categories_of(model))
-
-
-def _takes_other_sizes(model: nn.Module, side: int, mean: Tensor) -> bool:
-    """Whether the network scores images that are a little smaller: one with a fully connected end may not."""
-    try:
-        class_scores(model, mean.expand(1, 3, side - 1 - side // 5, side - 1 - side // 5))
-    except ModelError:
-        return False
-    return True
 
 
 def _start(

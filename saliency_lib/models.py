@@ -25,6 +25,7 @@ from saliency_lib.errors import ModelError, SaliencyError, TargetError
 from saliency_lib.images import check_images
 
 EMBEDDED = "efficientnet_lite0"
+SECOND = "efficientnet_lite1"
 CREATURES = "creature_convnet"
 
 
@@ -154,7 +155,7 @@ def available_models() -> dict[str, str]:
     import torchvision.models
 
     names = torchvision.models.list_models(module=torchvision.models)
-    return {EMBEDDED: "embedded", CREATURES: "embedded"} | {
+    return dict.fromkeys((EMBEDDED, SECOND, CREATURES), "embedded") | {
         name: "cached"
         if _cache_path(torchvision.models.get_model_weights(name).DEFAULT).exists()
         else "needs a download"
@@ -166,24 +167,24 @@ def load_model(name: str = EMBEDDED) -> Classifier:
     """A trained network, on `device()`, ready for images in [0, 1].
 
     `"efficientnet_lite0"` needs no network access: its weights are installed as a package, are checked by their
-    SHA-256, and give 224 x 224 images 1000 scores. `"creature_convnet"`, part of this package, gives 64 x 64 images
-    such as `creatures` draws 10 scores. Any classifier of torchvision, trained on ImageNet, works by its name where its
-    weights are cached or can be downloaded.
+    SHA-256, and give 224 x 224 images 1000 scores. So does `"efficientnet_lite1"` for 240 x 240 images.
+    `"creature_convnet"`, part of this package, gives 64 x 64 images such as `creatures` draws 10 scores. Any classifier
+    of torchvision, trained on ImageNet, works by its name where its weights are cached or can be downloaded.
 
     Raises `ModelError` if the name is unknown, or the weights are missing, corrupt or out of reach.
     """
     with torch.inference_mode(False):  # weights made in inference mode could never be differentiated through
-        if name == EMBEDDED:
-            model = _load_embedded()
+        if name in (EMBEDDED, SECOND):
+            model = _load_lite(name)
         else:
             model = _load_creatures() if name == CREATURES else _load_torchvision(name)
         return model.to(device()).to(memory_format=torch.channels_last)
 
 
-def _load_embedded() -> Classifier:
-    from saliency_lib.lite0 import MEAN, STD, fast_lite0  # here, because importing timm takes seconds
+def _load_lite(name: str) -> Classifier:
+    from saliency_lib.lite import LITE, MEAN, STD, fast_lite  # here, because importing timm takes seconds
 
-    return Classifier(fast_lite0(), MEAN, STD, imagenet_categories())
+    return Classifier(fast_lite(name), MEAN, STD, imagenet_categories(), LITE[name].size)
 
 
 def _load_creatures() -> Classifier:

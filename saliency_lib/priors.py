@@ -1,7 +1,8 @@
 """What is known of images before any class is asked for: four ways of saying it to `class_image`.
 
     a penalty            TotalVariation()                      is taken off the score
-    a transform          Jitter(), Scale(), Rotate(), Blur()   the network sees the image moved, sized, turned, blurred
+    a transform          Jitter(), Scale(), Crop(), Rotate(),  the network sees the image moved, sized, cut, turned,
+                         Blur(), Noise()                       blurred, or with noise
     a projection         PixelRange()                          brings the image back after each step
     a parameterization   Fourier(), Colors(), Sigmoid()        the image is a function of other coordinates
 
@@ -28,8 +29,8 @@ class Prior:
         """What is taken off the objective: (N,) numbers, in units of the score."""
         return 0.0
 
-    def transform(self, images: Tensor, random: Generator) -> Tensor:
-        """What the network gets to see of the images."""
+    def transform(self, images: Tensor, random: Generator, done: float = 0.0) -> Tensor:
+        """What the network gets to see of the images when the share `done` of the steps, in [0, 1), has been taken."""
         return images
 
     def project(self, images: Tensor) -> Tensor:
@@ -62,7 +63,7 @@ class Jitter(Prior):
     def __init__(self, pixels: int = 16) -> None:
         self.pixels = int(at_least("pixels", pixels, 0))
 
-    def transform(self, images: Tensor, random: Generator) -> Tensor:
+    def transform(self, images: Tensor, random: Generator, done: float = 0.0) -> Tensor:
         """The images, shifted."""
         shifts = torch.randint(-self.pixels, self.pixels + 1, (2,), generator=random).tolist()
         down, right = (max(-side, min(shift, side)) for shift, side in zip(shifts, images.shape[2:], strict=True))
@@ -82,7 +83,7 @@ class Scale(Prior):
         self.high = at_least("high", high, low)
         self.keep_size = keep_size
 
-    def transform(self, images: Tensor, random: Generator) -> Tensor:
+    def transform(self, images: Tensor, random: Generator, done: float = 0.0) -> Tensor:
         """The images, resized."""
         factor = self.low + (self.high - self.low) * torch.rand((), generator=random).item()
         if self.keep_size:
@@ -91,13 +92,37 @@ class Scale(Prior):
         return F.interpolate(images, size, mode="bilinear", align_corners=False)
 
 
+class Crop(Prior):
+    """A transform: a window of the image, enlarged to the size of the whole, bilinearly.
+
+    The window's sides are between `low` and `high` times the image's, and it lies anywhere. So the whole image has to
+    convince the network, and its parts do. Fel et al. (2023).
+    """
+
+    def __init__(self, low: float = 0.4, high: float = 1.0) -> None:
+        self.low = at_least("low", low, 0.01)
+        self.high = at_least("high", high, low)
+        if high > 1:
+            raise SaliencyError(f"high should be at most 1, the whole image, and is {high!r}")
+
+    def transform(self, images: Tensor, random: Generator, done: float = 0.0) -> Tensor:
+        """The windows, enlarged."""
+        whole = images.shape[2:]
+        factor = self.low + (self.high - self.low) * torch.rand((), generator=random).item()
+        height, width = (max(round(factor * side), 1) for side in whole)
+        top = int(torch.randint(whole[0] - height + 1, (), generator=random))
+        left = int(torch.randint(whole[1] - width + 1, (), generator=random))
+        window = images[:, :, top : top + height, left : left + width]
+        return F.interpolate(window, whole, mode="bilinear", align_corners=False)
+
+
 class Rotate(Prior):
     """A transform: turns about the center by up to `degrees` either way; a reflection fills the corners."""
 
     def __init__(self, degrees: float = 8.0) -> None:
         self.degrees = at_least("degrees", degrees, 0)
 
-    def transform(self, images: Tensor, random: Generator) -> Tensor:
+    def transform(self, images: Tensor, random: Generator, done: float = 0.0) -> Tensor:
         """The images, turned."""
         turn = 2 * torch.rand((), generator=random).item() - 1
         return warp(images, math.radians(turn * self.degrees), 1)
@@ -122,7 +147,7 @@ class Blur(Prior):
     def __init__(self, sigma: float = 1.0) -> None:
         self.sigma = at_least("sigma", sigma, 0)
 
-    def transform(self, images: Tensor, random: Generator) -> Tensor:
+    def transform(self, images: Tensor, random: Generator, done: float = 0.0) -> Tensor:
         """The images, blurred."""
         radius = math.ceil(3 * self.sigma)
         x = torch.arange(-radius, radius + 1, dtype=images.dtype, device=images.device)
@@ -130,6 +155,22 @@ class Blur(Prior):
         kernel = (kernel / kernel.sum()).expand(3, 1, 1, -1)
         padded = F.pad(images, [radius] * 4, mode="replicate")
         return F.conv2d(F.conv2d(padded, kernel, groups=3), kernel.mT, groups=3)
+
+
+class Noise(Prior):
+    """A transform: Gaussian noise of standard deviation `sigma`, fading to nothing by the end of the ascent.
+
+    What drowns in noise gains nothing. At first only large shapes of strong contrast stand out; details come as the
+    noise goes.
+    """
+
+    def __init__(self, sigma: float = 0.2) -> None:
+        self.sigma = at_least("sigma", sigma, 0)
+
+    def transform(self, images: Tensor, random: Generator, done: float = 0.0) -> Tensor:
+        """The images, with noise: one for all of them."""
+        noise = torch.randn(images.shape[1:], generator=random, dtype=images.dtype)
+        return images + self.sigma * (1 - done) * noise.to(images.device)
 
 
 class PixelRange(Prior):

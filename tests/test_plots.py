@@ -66,6 +66,14 @@ def test_a_box_frames_the_pixels_that_it_names() -> None:
     assert (min(x), max(x), min(y), max(y)) == (9.5, 39.5, 19.5, 44.5)  # pixel centers are at whole numbers
 
 
+def test_a_grid_of_pairs_may_repeat_a_title() -> None:
+    pictures = [torch.rand(3, 8, 8) for _ in range(3)]
+    pairs = plots.grid(list(zip(("a", "b", "c"), pictures, strict=True)))
+    assert np.array_equal(pixels(pairs), pixels(plots.grid(dict(zip("abc", pictures, strict=True)))))
+    twice = plots.grid([("a", pictures[0]), ("a", pictures[1])])
+    assert [place.get_title() for place in twice.axes] == ["a", "a"]
+
+
 def test_the_grid_has_a_title_for_each_picture_and_room_for_all() -> None:
     figure = plots.grid({f"map {i}": torch.rand(8, 8) for i in range(5)}, columns=2)
     assert [axes.get_title() for axes in figure.axes][:5] == [f"map {i}" for i in range(5)]

@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.ndimage
+import scipy.stats
 import torch
 from helpers import relative, says
 from torch import Generator, Tensor
 
 import saliency_lib as sl
 from saliency_lib.parameterizations import Colors, Fourier, Parameterization, Sigmoid, color_axes
-from saliency_lib.priors import Blur, Jitter, PixelRange, Prior, Rotate, Scale, TotalVariation, warp
+from saliency_lib.priors import Blur, Crop, Jitter, Noise, PixelRange, Prior, Rotate, Scale, TotalVariation, warp
 
 GRAY = torch.full((1, 3, 1, 1), 0.5, dtype=torch.float64)
 MEAN = torch.tensor([0.485, 0.456, 0.406], dtype=torch.float64).view(1, 3, 1, 1)
-TRANSFORMS: list[Prior] = [Jitter(3), Scale(), Scale(0.5, 2.0, keep_size=True), Rotate(20), Blur(1.2)]
+TRANSFORMS: list[Prior] = [Jitter(3), Scale(), Scale(0.5, 2.0, keep_size=True), Crop(), Rotate(20), Blur(1.2), Noise()]
 
 
 def seeded(seed: int = 0) -> Generator:
@@ -114,6 +115,48 @@ def test_scale_draws_its_factor_evenly() -> None:
     assert 146 < heights.max() <= 150
     assert abs(heights.mean() - 100) < 5
     assert abs(heights.std() - 100 / 12**0.5) < 3
+
+
+def test_a_crop_is_a_window_by_slicing_enlarged_by_scipy() -> None:
+    """To twice its size; every window of that size is drawn."""
+    x, seen = batch(2, 8, 6), set()
+    windows = {(i, j): x[:, :, i : i + 4, j : j + 3] for i in range(5) for j in range(4)}
+    larger = {
+        place: scipy.ndimage.zoom(window.numpy(), (1, 1, 2, 2), order=1, mode="nearest", grid_mode=True)
+        for place, window in windows.items()
+    }
+    for seed in range(300):
+        found = Crop(0.5, 0.5).transform(x, seeded(seed)).numpy()
+        (place,) = [place for place in larger if np.abs(found - larger[place]).max() < 1e-12]
+        seen.add(place)
+    assert len(seen) == 20
+
+
+def test_a_crop_draws_its_size_evenly() -> None:
+    """A ramp across the image shows where a window begins and how wide it is: its slope is the factor."""
+    ramp = torch.linspace(0, 1, 1001, dtype=torch.float64).expand(1, 3, 4, 1001)
+    factors = torch.stack([Crop(0.4, 0.9).transform(ramp, seeded(n))[0, 0, 0, 500:502].diff()[0] for n in range(300)])
+    factors = factors * 1000
+    assert 0.399 < factors.min() < 0.42
+    assert 0.88 < factors.max() < 0.901
+    assert abs(factors.mean() - 0.65) < 0.03
+    assert abs(factors.std() - 0.5 / 12**0.5) < 0.02
+
+
+def test_a_crop_of_the_whole_is_the_image() -> None:
+    x = batch()
+    assert torch.equal(Crop(1, 1).transform(x, seeded()), x)
+    assert Crop(0.01, 0.01).transform(x, seeded()).shape == x.shape  # a single pixel, and no error
+
+
+def test_noise_is_gaussian_and_fades_in_proportion_to_what_is_left() -> None:
+    x = torch.zeros(2, 3, 100, 100, dtype=torch.float64)
+    first, later = Noise(0.3).transform(x, seeded()), Noise(0.3).transform(x, seeded(), 0.75)
+    assert torch.allclose(later, first / 4, atol=1e-15)
+    assert scipy.stats.kstest(first[0].flatten().numpy() / 0.3, "norm").pvalue > 0.01
+    x = batch()
+    assert torch.equal(Noise(0).transform(x, seeded()), x)
+    assert torch.allclose(Noise(0.3).transform(x, seeded()) - x, Noise(0.3).transform(0 * x, seeded()), atol=1e-15)
 
 
 @pytest.mark.parametrize("shape", [(12, 12), (9, 14), (15, 8)])
@@ -334,6 +377,10 @@ MAKERS: list[tuple[Callable[[], Any], str]] = [
     (lambda: Jitter(math.inf), "pixels .* is inf"),
     (lambda: Scale(0), "low .* at least 0.01, and is 0"),
     (lambda: Scale(1.2, 0.8), "high .* at least 1.2, and is 0.8"),
+    (lambda: Crop(0), "low .* at least 0.01, and is 0"),
+    (lambda: Crop(0.8, 0.5), "high .* at least 0.8, and is 0.5"),
+    (lambda: Crop(0.5, 1.2), "high .* at most 1, the whole image, and is 1.2"),
+    (lambda: Noise(-0.1), "sigma .* is -0.1"),
     (lambda: Rotate("8"), "degrees .* is '8'"),  # type: ignore[arg-type]
     (lambda: Blur(True), "sigma .* is True"),
     (lambda: Fourier(-0.1), "decay .* is -0.1"),

