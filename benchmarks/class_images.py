@@ -14,12 +14,13 @@ import torch
 import saliency_lib as sl
 from benchmarks.timing import Comparison, arguments, duration, report
 from saliency_lib.priors import Prior
+from saliency_lib.recipes import PAPER, RECOMMENDED
 
 CLASSES = ["goose", "bell pepper", "Egyptian cat", "espresso", "daisy", "moped"]
 RECIPES: dict[str, str | tuple[Prior, ...]] = {"the paper's recipe": (), "the recommended priors": "recommended"}
 STEPS, LIMIT = 40, 1.15
-WHOLE, SECONDS = 160, 90.0
-"""The steps of a whole ascent, and the seconds that one for six classes may take."""
+SECONDS = 90.0
+"""What a whole ascent for six classes may take, with as many steps as its recipe has by default."""
 
 
 def ascent(model: sl.Classifier, recipe: str, steps: int) -> Callable[[], sl.ClassImage]:
@@ -49,11 +50,13 @@ def main(command: list[str] | None = None) -> int:
         for recipe in RECIPES
     ]
     missed = report(table, options.repeats)
-    print(f"\n{WHOLE} steps of {len(CLASSES)} classes, at most {SECONDS:.0f} s:")
-    for recipe in RECIPES:
-        seconds = duration(ascent(model, recipe, WHOLE))
+    print(f"\nthe whole ascent for {len(CLASSES)} classes, at most {SECONDS:.0f} s:")
+    for recipe, steps in (("the paper's recipe", PAPER.steps), ("the recommended priors", RECOMMENDED.steps)):
+        seconds = duration(ascent(model, recipe, steps))
         missed |= seconds > SECONDS
-        print(f"{recipe:<58}{seconds:>8.1f} s{'  missed' if seconds > SECONDS else ''}", flush=True)
+        print(
+            f"{recipe + f', {steps} steps':<58}{seconds:>8.1f} s{'  missed' if seconds > SECONDS else ''}", flush=True
+        )
     return int(missed)
 
 

@@ -87,13 +87,15 @@ def class_image(
     depends on another.
 
     `priors` are objects of `saliency_lib.priors` and `saliency_lib.parameterizations`. `"recommended"` is the set of
-    chapter 6, which brings its own optimizer, step size, `l2`, start, and 320 steps, where you give none. `optimizer`
-    is `"gradient"` or `"adam"`, the default where there is a parameterization. `start` is `"zeros"`, the default,
-    `"noise"` (coordinates of standard deviation 0.01) or images in [0, 1]. `score="posterior"` climbs the softmax
-    probability, which the paper advises against. `size` is the side of the images in pixels, by default what the model
-    was trained on. One `seed` gives one result on one device. `progress` shows a bar; by default where there is
-    somebody to see it. `callback(step, images)` gets the images before each step, unclipped. An interruption returns
-    what there is.
+    chapter 6, which brings its own optimizer, step size, `l2`, start, and 320 steps, where you give none. Its noise
+    fades over all the steps: fewer of them are another ascent, not the beginning of this one.
+
+    `optimizer` is `"gradient"` or `"adam"`, the default where there is a parameterization. `start` is `"zeros"`, the
+    default, `"noise"` (coordinates of standard deviation 0.01) or images in [0, 1]. `score="posterior"` climbs the
+    softmax probability, which the paper advises against. `size` is the side of the images in pixels, by default what
+    the model was trained on; in smaller ones (160 for 224) things come out larger, and sooner. One `seed` gives one
+    result on one device. `progress` shows a bar; by default where there is somebody to see it. `callback(step, images)`
+    gets the images before each step, unclipped. An interruption returns what there is.
 
     Raises `TargetError` for unknown classes, `ModelError` for a network that cannot be differentiated, `ImageError`
     for a bad start, `SaliencyError` for other bad values and as soon as the objective is not finite. Chapter 6 teaches

@@ -27,7 +27,7 @@ from saliency_lib.gradients import input_gradient
 from saliency_lib.images import load_image, sample_photo, sample_photos, to_image, to_tensor
 from saliency_lib.maps import REDUCTIONS, reduce_channels
 from saliency_lib.models import EMBEDDED, Classifier, Prediction, available_models, load_model
-from saliency_lib.priors import Prior
+from saliency_lib.recipes import PAPER, RECOMMENDED
 from saliency_lib.relu_rules import RULES
 
 if TYPE_CHECKING:
@@ -116,8 +116,10 @@ def _parser() -> argparse.ArgumentParser:
         choices=("recommended", "paper"),
         help="the book's priors, or the paper's penalty alone (default: recommended)",
     )
-    images.add_argument("--steps", type=int, metavar="N", help="steps of the ascent (default: 320, or the paper's 160)")
-    images.add_argument("--size", type=int, metavar="PIXELS", help="side of the images (default: the network's own)")
+    steps = f"steps of the ascent (default: {RECOMMENDED.steps}, or {PAPER.steps} with the paper's recipe)"
+    images.add_argument("--steps", type=int, metavar="N", help=steps)
+    size = "side of the images (default: the network's own; in smaller ones things come out larger, and sooner)"
+    images.add_argument("--size", type=int, metavar="PIXELS", help=size)
     images.add_argument("--seed", type=int, default=0, metavar="N", help="of the random numbers (default: 0)")
     _add_model(images)
     _add_picture(images)
@@ -205,10 +207,11 @@ def _class_image(options: argparse.Namespace) -> None:
     _check_output(options.out)
     model = load_model(options.model)
     wanted = [model.index(name) for name in options.classes]
-    priors: str | tuple[Prior, ...] = "recommended" if options.recipe != "paper" else ()
-    found = class_image(model, wanted, steps=options.steps, size=options.size, seed=options.seed, priors=priors)
+    recipe, priors = (PAPER, ()) if options.recipe == "paper" else (RECOMMENDED, "recommended")
+    steps = recipe.steps if options.steps is None else options.steps
+    found = class_image(model, wanted, steps=steps, size=options.size, seed=options.seed, priors=priors)
     if not found.complete:
-        print(f"interrupted after {len(found.history.score)} steps: the images are as they were then", file=sys.stderr)
+        print(f"interrupted after {len(found.history.score)} of {steps} steps", file=sys.stderr)
     titles = []
     for index, best in zip(found.classes, found.top, strict=True):
         name, first = model.name(index), best[0]

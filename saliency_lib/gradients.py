@@ -107,7 +107,10 @@ def _differentiable(model: nn.Module, images: Tensor) -> Iterator[Tensor]:
 
 
 def gradient(S: Tensor, I: Tensor, retain_graph: bool = False) -> Tensor:
-    """dS/dI alone: asking for nothing else, no weight's gradient is ever computed."""
+    """dS/dI alone: asking for nothing else, no weight's gradient is ever computed.
+
+    `retain_graph` keeps what another derivative of the same scores needs. Raises `ModelError` if there is none.
+    """
     if not S.requires_grad:
         raise ModelError(
             "the score has no gradient: the model computes under no_grad or inference_mode, detaches, or rounds"

@@ -16,17 +16,17 @@ from torch import Tensor, nn
 from saliency_lib.errors import ModelError
 from saliency_lib.images import check_images
 from saliency_lib.maps import reduce_channels
-from saliency_lib.models import class_scores, differentiating
+from saliency_lib.models import EMBEDDED, class_scores, differentiating
 from saliency_lib.targets import Target, categories_of, select
 
 GRID = 56
-"""Cells a side in an object map: those of the embedded network's early layers, 4 pixels each."""
+"""Cells a side in an object map: those of EfficientNet-Lite0's early layers, 4 pixels each."""
 
 SMOOTHING = 1.0
 """Standard deviation, in cells of the grid, of the Gaussian that takes the corners off upsampled cells."""
 
 EMBEDDED_SHIFT = 0.35
-"""By how much of a cell the embedded network's deep cells lie further right and down than the middle of their share.
+"""By how much of a cell Lite0's deep cells lie further right and down than the middle of their share.
 
 TensorFlow's "same" padding puts its odd zero at the end: every convolution of stride 2 moves its outputs by half an
 input pixel, (1 - 2^-n) / 2 of a cell after n of them, almost a half. That is where the kernels lie; the trained weights
@@ -110,7 +110,7 @@ def layer_saliency(model: nn.Module, images: Tensor, layer: nn.Module, target: T
 def grad_cam(model: nn.Module, images: Tensor, target: Target = None, layer: nn.Module | None = None) -> Tensor:
     """Grad-CAM (Selvaraju et al., 2017), max(0, sum_k a_k h_kij) with a_k = mean_ij dS_c / dh_kij: (N, h, w).
 
-    `layer` h is by default the embedded network's last, what global pooling averages; there Grad-CAM is the class
+    `layer` h is by default EfficientNet-Lite0's last, what global pooling averages; there Grad-CAM is the class
     activation map of Zhou et al. (2016), divided by the number of cells. Errors as in `layer_saliency`. Chapter 5
     compares it.
     """
@@ -127,7 +127,7 @@ def object_map(
 
     The three maps are brought to one grid of 56 x 56 cells, each at its true position, smoothed by a Gaussian of one
     cell, divided by their means, and added: (N, 56, 56), values >= 0. Grad-CAM knows the class best, the gradients
-    know the extent. For other networks than the embedded one, `layers` names modules in their place, the last for
+    know the extent. For other networks than EfficientNet-Lite0, `layers` names modules in their place, the last for
     Grad-CAM. Errors as in `layer_saliency`. Chapter 5 teaches it.
     """
     chosen = list(layers) if layers else embedded_layers(model, "pass layers=, modules of yours")
@@ -174,14 +174,14 @@ def is_embedded(model: nn.Module) -> bool:
 
 
 def shift_of(model: nn.Module) -> float:
-    """The `shift` of `spread` for a network's deep layers; of other networks than the embedded one it is not known."""
+    """The `shift` of `spread` for a network's deep layers; of others than Lite0 it is not known."""
     return EMBEDDED_SHIFT if is_embedded(model) else 0.0
 
 
 def embedded_layers(model: nn.Module, advice: str) -> list[nn.Module]:
-    """The layers of the embedded network that serve localization. Raises `ModelError` for others, with the advice."""
+    """The layers of EfficientNet-Lite0 that serve localization. Raises `ModelError` for others, with the advice."""
     if not is_embedded(model):
-        raise ModelError(f"good layers are known for the embedded network only: {advice}")
+        raise ModelError(f"good layers are known for {EMBEDDED} only: {advice}")
     network = getattr(model, "network", model)
     assert isinstance(network, nn.Module)
     return [network.get_submodule(name) for name in EMBEDDED_LAYERS]

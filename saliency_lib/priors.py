@@ -6,9 +6,10 @@
     a projection         PixelRange()                          brings the image back after each step
     a parameterization   Fourier(), Colors(), Sigmoid()        the image is a function of other coordinates
 
-A prior of your own is a subclass of `Prior` with one of these methods. Images are (N, 3, H, W) in pixel values, where 0
-is black and 1 is white, and may leave that range. A transform draws its random numbers once for the whole batch: what
-becomes of an image does not depend on its neighbors. Parameterizations have a file of their own.
+A prior of your own is a subclass of `Prior` that replaces `penalty(images)`, `transform(images, random, done)` or
+`project(images)`. Images are (N, 3, H, W) in pixel values, where 0 is black and 1 is white, and may leave that range. A
+transform draws its random numbers once for the whole batch: what becomes of an image does not depend on its neighbors.
+Parameterizations have a file of their own.
 
 Chapter 6 teaches them all.
 """
@@ -95,8 +96,9 @@ class Scale(Prior):
 class Crop(Prior):
     """A transform: a window of the image, enlarged to the size of the whole, bilinearly.
 
-    The window's sides are between `low` and `high` times the image's, and it lies anywhere. So the whole image has to
-    convince the network, and its parts do. Fel et al. (2023).
+    The window's sides are between `low` and `high` times the image's, and it lies anywhere. So each part has to
+    convince the network, and not only the whole. A random resized crop that keeps the aspect; torchvision's takes
+    shares of the area, this one of the side. Fel et al. (2023).
     """
 
     def __init__(self, low: float = 0.4, high: float = 1.0) -> None:
@@ -158,10 +160,10 @@ class Blur(Prior):
 
 
 class Noise(Prior):
-    """A transform: Gaussian noise of standard deviation `sigma`, fading to nothing by the end of the ascent.
+    """A transform: Gaussian noise of standard deviation `sigma * (1 - done)`, which fades by the end of the ascent.
 
     What drowns in noise gains nothing. At first only large shapes of strong contrast stand out; details come as the
-    noise goes.
+    noise goes. Fel et al. (2023) have noise among their transforms.
     """
 
     def __init__(self, sigma: float = 0.2) -> None:

@@ -624,8 +624,12 @@ def test_recommended_convinces_the_embedded_network(embedded: sl.Classifier) -> 
         assert row[0].probability > 0.9
     assert found.top[0][0].name == "dalmatian"
     other = sl.load_model("efficientnet_lite1").cpu()
-    for row, index in zip(other.top(F.interpolate(found.image, other.size)), found.classes, strict=True):
-        assert index in [prediction.class_index for prediction in row]  # which no grain is, see chapter 6
+    grain = sl.class_image(embedded, found.classes, size=128, steps=30)
+    assert [row[0].class_index for row in grain.top] == found.classes
+    for images, named in ((found.image, True), (grain.image, False)):  # which is what the priors are for
+        larger = F.interpolate(images, (other.size, other.size), mode="bilinear")
+        for row, index in zip(other.top(larger), found.classes, strict=True):
+            assert (index in [prediction.class_index for prediction in row]) == named
     assert ((found.image > 0) & (found.image < 1)).all()
     assert relative(found.raw, found.image - embedded.mean) < 1e-5
 

@@ -123,6 +123,11 @@ def test_models_lists_the_embedded_network_first_and_the_cached_next(tmp_path: P
     assert any(line.startswith("vgg16 ") for line in lines)
 
 
+def test_localizing_with_another_network_says_which_one_it_takes(tmp_path: Path, capsys) -> None:
+    command = ["localize", "coffee", "--model", "efficientnet_lite1", "--out", str(tmp_path / "x.png")]
+    assert "good layers are known for efficientnet_lite0 only" in fails(capsys, *command)
+
+
 def test_no_library_frames_reach_the_user(tmp_path: Path) -> None:
     offline = {"TORCH_HOME": str(tmp_path), "https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
     result = run("saliency", "coffee", "--model", "resnet18", "--out", str(tmp_path / "x.png"), **offline)
@@ -182,7 +187,7 @@ def test_class_image_says_that_it_was_interrupted(tmp_path: Path, capsys, monkey
     monkeypatch.setattr(cli, "class_image", lambda *a, **k: original(*a, **k, callback=stop))
     out = tmp_path / "sheet.png"
     assert main(["class-image", "owl", "--model", "creature_convnet", "--out", str(out)]) == 0
-    assert "interrupted after 3 steps" in capsys.readouterr().err
+    assert "interrupted after 3 of 320 steps" in capsys.readouterr().err
     assert out.stat().st_size > 1000
 
 

@@ -146,14 +146,24 @@ def test_a_crop_draws_its_size_evenly() -> None:
 def test_a_crop_of_the_whole_is_the_image() -> None:
     x = batch()
     assert torch.equal(Crop(1, 1).transform(x, seeded()), x)
-    assert Crop(0.01, 0.01).transform(x, seeded()).shape == x.shape  # a single pixel, and no error
+    alone = Crop(0.01, 0.01).transform(x, seeded())  # a single pixel, enlarged
+    assert torch.allclose(alone, alone[:, :, :1, :1], atol=1e-12)
+    assert alone.shape == x.shape
+    assert any(torch.allclose(alone[:, :, 0, 0], x[:, :, i, j]) for i in range(12) for j in range(10))
 
 
 def test_noise_is_gaussian_and_fades_in_proportion_to_what_is_left() -> None:
     x = torch.zeros(2, 3, 100, 100, dtype=torch.float64)
-    first, later = Noise(0.3).transform(x, seeded()), Noise(0.3).transform(x, seeded(), 0.75)
-    assert torch.allclose(later, first / 4, atol=1e-15)
+    first = Noise(0.3).transform(x, seeded())
+    for done in (0.25, 0.5, 0.75):
+        assert torch.allclose(Noise(0.3).transform(x, seeded(), done), (1 - done) * first, atol=1e-15)
     assert scipy.stats.kstest(first[0].flatten().numpy() / 0.3, "norm").pvalue > 0.01
+    neighbors = (
+        [first[0, :2].flatten(), first[0, 1:].flatten()],
+        [first[0, :, 1:].flatten(), first[0, :, :-1].flatten()],
+    )
+    for pair in neighbors:
+        assert abs(torch.corrcoef(torch.stack(pair))[0, 1]) < 0.03  # of 20000 and more independent pairs
     x = batch()
     assert torch.equal(Noise(0).transform(x, seeded()), x)
     assert torch.allclose(Noise(0.3).transform(x, seeded()) - x, Noise(0.3).transform(0 * x, seeded()), atol=1e-15)

@@ -2,7 +2,7 @@
 
     python -m tools.cover
 
-Rule: the first three photos of the package's list, each with the map of the class that the embedded network scores
+Rule: the first three photos of the package's list, each with the map of the class that EfficientNet-Lite0 scores
 highest, drawn like every other map in the book. Nothing is picked by its result.
 """
 
