@@ -172,6 +172,10 @@ def _project(z: Tensor, priors: Sequence[Prior], mean: Tensor) -> None:
 
 def _check_finite(values: Tensor, step: int, step_size: float) -> None:
     if not values.isfinite().all():
+        if step == 0:
+            raise SaliencyError(
+                "the score of the image to start from is not a finite number: look at the model's weights"
+            )
         raise SaliencyError(
             f"after {step} steps the ascent has left the finite numbers: try a step_size below {step_size:g}"
         )

@@ -518,7 +518,7 @@ def test_a_network_that_returns_nan_is_refused() -> None:
     model = small_network()
     model[0].weight.data[0, 0, 0, 0] = math.nan
     images, callback = recorded()
-    with pytest.raises(sl.SaliencyError, match="after 0 steps") as caught:
+    with pytest.raises(sl.SaliencyError, match="look at the model's weights") as caught:
         of(model, steps=1000, callback=callback)
     says(caught.value)
     assert len(images) == 1

@@ -193,6 +193,26 @@ def test_every_method_runs_and_says_what_it_is(data: Path, tmp_path: Path, metho
     assert (len({str(box) for row in rows for box in row["top5_boxes"]}) > len(rows)) != whole
 
 
+def test_each_network_sees_images_of_its_own_size(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes: list[tuple[int, ...]] = []
+    forward = sl.Classifier.forward
+
+    def watched(self: sl.Classifier, images: torch.Tensor) -> torch.Tensor:
+        shapes.append(tuple(images.shape))
+        return forward(self, images)
+
+    monkeypatch.setattr(sl.Classifier, "forward", watched)
+    seen = {}
+    for model, size in (("efficientnet_lite0", 224), ("efficientnet_lite1", 240)):
+        shapes.clear()
+        out = tmp_path / f"{model}.jsonl"
+        result = evaluate(data, out, method=FAST, model=model, limit=3, batch_size=4)
+        assert result is not None
+        assert set(shapes) == {(4, 3, size, size)}
+        seen[model] = result["settings"]
+    assert len(set(seen.values())) == 2
+
+
 def test_a_limit_can_be_raised_and_gives_what_was_given_at_once(
     data: Path, tmp_path: Path, uninterrupted: tuple[bytes, str]
 ) -> None:

@@ -27,7 +27,6 @@ from saliency_lib.evaluation.team import Team, gathered
 from saliency_lib.images import load_image, to_tensor
 from saliency_lib.models import EMBEDDED, Classifier, load_model
 
-SIZE = 224
 GUESSES = 5
 
 
@@ -44,7 +43,7 @@ class Evaluation:
     @property
     def settings(self) -> dict[str, str]:
         """What every record says of how it came about."""
-        digest = self.method.digest(self.model_name, SIZE)
+        digest = self.method.digest(self.model_name, self.model.size)
         return {"method": self.method.name, "model": self.model_name, "settings": digest}
 
     @property
@@ -58,10 +57,11 @@ class Evaluation:
         ones where they are not among these. Images that cannot be used get a record that says why."""
         loaded = [self._load(sample) for sample in chunk]
         photos = [None if isinstance(item, str) else item[0] for item in loaded]
-        images = torch.zeros(self.batch_size, 3, SIZE, SIZE)  # of one shape always: the shape can change last digits
+        size = self.model.size
+        images = torch.zeros(self.batch_size, 3, size, size)  # of one shape always: the shape can change last digits
         for slot, photo in zip(images, photos, strict=False):
             if photo is not None:
-                slot.copy_(to_tensor(photo, SIZE, crop=False)[0])
+                slot.copy_(to_tensor(photo, size, crop=False)[0])
         view = self.method.look(self.model, images)
         best = view.scores.topk(GUESSES).indices.cpu()
         guesses = [view.find(photos, best[:, rank]) for rank in range(GUESSES)]
