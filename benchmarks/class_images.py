@@ -14,7 +14,6 @@ import torch
 import saliency_lib as sl
 from benchmarks.timing import Comparison, arguments, duration, report
 from saliency_lib.priors import Prior
-from saliency_lib.recipes import PAPER, RECOMMENDED
 
 CLASSES = ["goose", "bell pepper", "Egyptian cat", "espresso", "daisy", "moped"]
 RECIPES: dict[str, str | tuple[Prior, ...]] = {"the paper's recipe": (), "the recommended priors": "recommended"}
@@ -23,8 +22,8 @@ SECONDS = 90.0
 """What a whole ascent for six classes may take, with as many steps as its recipe has by default."""
 
 
-def ascent(model: sl.Classifier, recipe: str, steps: int) -> Callable[[], sl.ClassImage]:
-    """Ours: six class images."""
+def ascent(model: sl.Classifier, recipe: str, steps: int | None) -> Callable[[], sl.ClassImage]:
+    """Ours: six class images, with as many steps as the recipe has where `steps` is None."""
     return lambda: sl.class_image(model, CLASSES, priors=RECIPES[recipe], steps=steps, progress=False)
 
 
@@ -50,13 +49,11 @@ def main(command: list[str] | None = None) -> int:
         for recipe in RECIPES
     ]
     missed = report(table, options.repeats)
-    print(f"\nthe whole ascent for {len(CLASSES)} classes, at most {SECONDS:.0f} s:")
-    for recipe, steps in (("the paper's recipe", PAPER.steps), ("the recommended priors", RECOMMENDED.steps)):
-        seconds = duration(ascent(model, recipe, steps))
+    print(f"\neach recipe's own number of steps for {len(CLASSES)} classes, at most {SECONDS:.0f} s:")
+    for recipe in RECIPES:
+        seconds = duration(ascent(model, recipe, steps=None))
         missed |= seconds > SECONDS
-        print(
-            f"{recipe + f', {steps} steps':<58}{seconds:>8.1f} s{'  missed' if seconds > SECONDS else ''}", flush=True
-        )
+        print(f"{recipe:<58}{seconds:>8.1f} s{'  missed' if seconds > SECONDS else ''}", flush=True)
     return int(missed)
 
 
