@@ -10,10 +10,12 @@ check      say what is stale or missing, and run nothing
 """
 
 import argparse
+import contextlib
+import subprocess
 import sys
 from pathlib import Path
 
-from tools import checks, colab, refresh, server, site, verify
+from tools import checks, colab, refresh, site, verify
 from tools.project import ROOT, BookError, Project
 
 
@@ -59,6 +61,15 @@ def where(project: Project) -> None:
     print(f"\nThe book is at {index}\nOpen it in a browser: {index.as_uri()}  (or over http: make serve)")
 
 
+def serve(project: Project, port: int) -> None:
+    """Show the site to this machine until interrupted; raises BookError if the port is taken."""
+    command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(project.site)]
+    with contextlib.suppress(KeyboardInterrupt):
+        if subprocess.call(command) == 0:
+            return
+        raise BookError(f"Port {port} cannot be used: choose another with --port.")
+
+
 def require(problems: list[str]) -> None:
     """Raise BookError if there are problems, one a line."""
     if problems:
@@ -74,7 +85,7 @@ def dispatch(options: argparse.Namespace) -> None:
             where(project)
         case "serve":
             make(project)
-            server.serve(project.site, options.port)
+            serve(project, options.port)
         case "build":
             site.build(project, force=options.force)
         case "check":

@@ -18,6 +18,7 @@ from tools.project import BookError, Project
 from tools.stamp import KEY, reasons, stamp
 from tools.tidy import dumps, tidy
 
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -91,7 +92,6 @@ def execute(project: Project, path: Path, notebook: NotebookNode, timeout: int) 
     """A run copy of a chapter, tidied and stamped; raises BookError naming chapter, cell and error."""
     name = project.relative(path)
     fresh = copy.deepcopy(notebook)
-    fresh.metadata.pop("widgets", None)
     fresh.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     progress = Progress(name, len(fresh.cells))
     current = [0]
@@ -118,6 +118,9 @@ def execute(project: Project, path: Path, notebook: NotebookNode, timeout: int) 
     except DeadKernelError:
         raise BookError(f"{name}, cell {current[0] + 1}: the kernel died (out of memory?).") from None
     result = tidy(fresh, project.root)
+    for number, cell in enumerate(result.cells, start=1):
+        if any(WIDGET_VIEW in output.get("data", {}) for output in cell.get("outputs", ())):
+            raise BookError(f"{name}, cell {number}: shows a widget, which no page can; tag the cell `live`.")
     result.metadata[KEY] = stamp(project, result)
     print(f"  {name}: done in {progress.seconds:.0f} s" + " " * 30, flush=True)
     return result

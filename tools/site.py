@@ -33,7 +33,7 @@ def sources(project: Project) -> Iterator[Path]:
 
 
 def fingerprint(project: Project) -> str:
-    """Digest of all sources, and of whether MathJax and the widgets lie ready."""
+    """Digest of all sources, and of whether what the pages load lies ready."""
     parts: list[str | bytes] = [str(vendor.ready(project.root))]
     for path in sources(project):
         parts += [project.relative(path), content(path)]

@@ -97,7 +97,7 @@ def cells(notebook: NotebookNode) -> str:
 def outputs(notebook: NotebookNode) -> str:
     """Digest of what the kernel gave back, as it stands in the file."""
     kept: list[Any] = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
-    return digest([json.dumps([kept, notebook.metadata.get("widgets", {})], sort_keys=True)])
+    return digest([json.dumps([kept, {}], sort_keys=True)])
 
 
 def stamp(project: Project, notebook: NotebookNode) -> dict[str, str]:

@@ -12,10 +12,7 @@ from nbformat import NotebookNode
 from tools.stamp import LIVE
 
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
-MODEL_ID = re.compile(r'(?<="model_id": ")[0-9a-f]{32}|(?<=IPY_MODEL_)[0-9a-f]{32}|(?<=")[0-9a-f]{32}(?=": \{"model_)')
 CELL_METADATA = frozenset({"tags", "mystnb", "nbval"})
-WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LANGUAGE = {
     "file_extension": ".py",
@@ -34,18 +31,8 @@ def tidy(notebook: NotebookNode, root: Path) -> NotebookNode:
         if cell.cell_type == "code":
             live = LIVE in cell.metadata.get("tags", ())
             cell.outputs = [] if live else [quiet(output, root) for output in merged(cell.outputs)]
-    notebook.metadata = metadata(notebook)
-    return counted(notebook)
-
-
-def metadata(notebook: NotebookNode) -> NotebookNode:
-    """Notebook metadata with one kernel for everybody, and widget states only where a widget is shown."""
-    kept: dict[str, Any] = {"kernelspec": KERNEL, "language_info": LANGUAGE}
-    shown = any(WIDGET_VIEW in output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", ()))
-    states = notebook.metadata.get("widgets", {}).get(WIDGET_STATE)
-    if shown and states:
-        kept["widgets"] = {WIDGET_STATE: states}
-    return NotebookNode(kept)
+    notebook.metadata = NotebookNode(kernelspec=KERNEL, language_info=LANGUAGE)
+    return notebook
 
 
 def merged(outputs: list[NotebookNode]) -> list[NotebookNode]:
@@ -71,17 +58,6 @@ def quiet(node: Any, root: Path) -> Any:
             node = node.replace(path, "…")
         return ADDRESS.sub("at 0x0", node)
     return node
-
-
-def counted(notebook: NotebookNode) -> NotebookNode:
-    """A copy in which the widgets' random identifiers are counted through in order of appearance."""
-    text = json.dumps(notebook)
-    names: dict[str, str] = {}
-    for match in MODEL_ID.finditer(text):
-        names.setdefault(match[0], f"{len(names):032x}")
-    for old, new in names.items():
-        text = text.replace(old, new)
-    return nbformat.from_dict(json.loads(text))
 
 
 def dumps(notebook: NotebookNode) -> str:

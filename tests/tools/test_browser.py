@@ -4,6 +4,8 @@ Page weight counts everything that a page makes the browser load, pictures, styl
 included, except the scripts and fonts in `vendor/`, which all pages share and a reader loads once.
 """
 
+import functools
+import http.server
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +13,9 @@ from typing import NamedTuple
 
 import pytest
 from browser import Browser, Visit, executable
-from conftest import make_book, write_notebook
-from nbformat.v4 import new_code_cell, new_markdown_cell
+from conftest import make_book
 
-from tools import refresh, server, site, vendor
+from tools import refresh, site, vendor
 from tools.checks import alt_problem
 from tools.project import BookError, Project
 
@@ -65,7 +66,8 @@ class Served(NamedTuple):
 
 def served(project: Project) -> Iterator[Served]:
     """A project's built site over http."""
-    with server.server(project.site) as running:
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(project.site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
         yield Served(f"http://127.0.0.1:{running.server_address[1]}", project.site)
         running.shutdown()
@@ -79,12 +81,9 @@ def book(real_site: Project) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A tiny book, one chapter of which shows a widget whose label is math."""
+    """A tiny book."""
     root = tmp_path_factory.mktemp("tiny") / "book"
     project = make_book(root)
-    source = "import ipywidgets as w\nw.VBox([w.IntSlider(value=3), w.Label(r'$w^2$'), w.Button(icon='play')])"
-    cells = [new_markdown_cell("# Second\n\n$$\na\n$$ (eq-second)"), new_code_cell(source)]
-    write_notebook(project.chapters[1], cells)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(root))
         assert refresh.refresh(project, project.chapters) == []
@@ -141,24 +140,6 @@ def brightness(color: str) -> float:
     return sum(channels) / 3
 
 
-def test_math_and_widgets_without_a_network(browser: Browser, tiny: Served) -> None:
-    if not vendor.ready(Project().root):
-        pytest.skip("MathJax and the widgets could not be fetched here")
-    browser.look()
-    visit = browser.open(f"{tiny.address}/chapters/02_second.html")
-    drawn = "document.querySelectorAll('.widget-slider, .jupyter-button').length"
-    for _ in range(40):
-        if browser.evaluate(drawn) == 2:
-            break
-        browser.evaluate("new Promise((done) => setTimeout(done, 100))")
-    assert browser.evaluate(drawn) == 2
-    assert browser.evaluate("document.querySelectorAll('.widget-label mjx-container').length") == 1
-    assert any("/vendor/html-manager/" in url and ".woff" in url for url in visit.requests) or browser.evaluate(
-        "[...document.fonts].some((font) => font.family.includes('Awesome') && font.status == 'loaded')"
-    )
-    assert_quiet(visit, tiny.address)
-
-
 def test_a_folded_solution_opens(browser: Browser, tiny: Served) -> None:
     browser.look()
     browser.open(f"{tiny.address}/chapters/01_first.html")
@@ -171,7 +152,7 @@ def test_a_folded_solution_opens(browser: Browser, tiny: Served) -> None:
 
 def test_opened_as_a_file(browser: Browser, tiny: Served) -> None:
     if not vendor.ready(Project().root):
-        pytest.skip("MathJax and the widgets could not be fetched here")
+        pytest.skip("MathJax could not be fetched here")
     browser.look()
     visit = browser.open((tiny.folder / "chapters" / "01_first.html").as_uri())
     assert_quiet(visit, "file://")

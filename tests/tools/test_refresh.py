@@ -16,7 +16,7 @@ from tools import book as command
 from tools import refresh
 from tools.project import BookError, Project
 from tools.stamp import WHY
-from tools.tidy import WIDGET_STATE, dumps, tidy
+from tools.tidy import tidy
 
 Edit = Callable[[Path, str, str], None]
 
@@ -145,16 +145,15 @@ def test_live_cells_run_but_leave_nothing(book: Project) -> None:
     assert second.outputs[0].data["text/plain"] == "4"
 
 
-def test_widget_identifiers_are_counted_through(book: Project) -> None:
-    source = "import ipywidgets as w\nw.VBox([w.IntSlider(value=3), w.Label('a')])"
-    texts = []
-    for _ in range(2):
-        notebook = nbformat.v4.new_notebook(cells=[new_code_cell(source, id="a")])
-        texts.append(dumps(refresh.execute(book, book.chapters[1], notebook, 60)))
-    assert texts[0] == texts[1]
-    states = nbformat.reads(texts[0], as_version=4).metadata.widgets[WIDGET_STATE]["state"]
-    assert all(int(name, 16) < len(states) for name in states)
-    assert len(states) == 8  # a box, a slider and a label; a layout of each, a style of the last two
+@pytest.mark.parametrize("tags", [[], ["live"]])
+def test_a_widget_is_refused_unless_its_cell_leaves_nothing(book: Project, tags: list[str]) -> None:
+    cell = new_code_cell("import ipywidgets as w\nw.IntSlider()", id="a", metadata={"tags": tags})
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    if tags:
+        assert refresh.execute(book, book.chapters[1], notebook, 60).cells[0].outputs == []
+    else:
+        with pytest.raises(BookError, match=r"02_second\.ipynb, cell 1: shows a widget"):
+            refresh.execute(book, book.chapters[1], notebook, 60)
 
 
 def test_streams_cut_by_timing_are_joined() -> None:
