@@ -13,7 +13,7 @@ import torch
 
 import saliency_lib as sl
 from benchmarks.timing import Comparison, arguments, duration, report
-from saliency_lib.priors import Prior
+from saliency_lib.class_images.priors import Prior
 
 CLASSES = ["goose", "bell pepper", "Egyptian cat", "espresso", "daisy", "moped"]
 RECIPES: dict[str, str | tuple[Prior, ...]] = {"the paper's recipe": (), "the recommended priors": "recommended"}

@@ -21,8 +21,8 @@ import torch
 
 import saliency_lib as sl
 from saliency_lib.evaluation.ilsvrc import Ilsvrc
-from saliency_lib.evaluation.methods import METHODS, Method, locate
 from saliency_lib.evaluation.metrics import is_right
+from saliency_lib.localization.localizers import METHODS, Method, locate
 
 THRESHOLDS = [{"threshold": value} for value in (0.20, 0.25, 0.30, 0.35, 0.40, 0.45)]
 QUANTILES = [

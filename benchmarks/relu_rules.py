@@ -11,7 +11,7 @@ from torch import Tensor
 
 import saliency_lib as sl
 from benchmarks.timing import Comparison, arguments, report
-from saliency_lib.relu_rules import RULES
+from saliency_lib.methods.relu_rules import RULES
 
 LIMIT = 1.25
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 import saliency_lib as sl
 from benchmarks.timing import Comparison, arguments, report
-from saliency_lib.lite import MEAN, STD, published_lite
-from saliency_lib.models import EMBEDDED
+from saliency_lib.models.lite import MEAN, STD, published_lite
+from saliency_lib.models.load import EMBEDDED
 
 PHOTOS = ("chelsea", "coffee", "rocket", "astronaut", "motorcycle", "china", "flower", "chelsea")
 

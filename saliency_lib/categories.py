@@ -99,7 +99,7 @@ class Categories:
 @cache
 def imagenet_categories() -> Categories:
     """The 1000 classes of ILSVRC-2012, which every network in `load_model` scores."""
-    text = (importlib.resources.files("saliency_lib") / "data" / "imagenet_classes.tsv").read_text("utf-8")
+    text = (importlib.resources.files("saliency_lib.data") / "imagenet_classes.tsv").read_text("utf-8")
     rows = [line.split("\t") for line in text.splitlines()[1:]]
     return Categories(
         names=[row[2] for row in rows],

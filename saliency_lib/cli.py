@@ -19,16 +19,17 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from saliency_lib.class_images import class_image
+from saliency_lib.class_images.ascent import class_image
+from saliency_lib.class_images.recipes import PAPER, RECOMMENDED
 from saliency_lib.errors import SaliencyError
-from saliency_lib.evaluation.methods import DEFAULT, METHODS
 from saliency_lib.evaluation.runner import evaluate, table
-from saliency_lib.gradients import input_gradient
 from saliency_lib.images import load_image, sample_photo, sample_photos, to_image, to_tensor
-from saliency_lib.maps import REDUCTIONS, reduce_channels
-from saliency_lib.models import EMBEDDED, Classifier, Prediction, available_models, load_model
-from saliency_lib.recipes import PAPER, RECOMMENDED
-from saliency_lib.relu_rules import RULES
+from saliency_lib.localization.localizers import DEFAULT, METHODS
+from saliency_lib.methods.gradients import input_gradient
+from saliency_lib.methods.maps import REDUCTIONS, reduce_channels
+from saliency_lib.methods.relu_rules import RULES
+from saliency_lib.models.load import EMBEDDED, available_models, load_model
+from saliency_lib.models.model import Classifier, Prediction
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -59,7 +59,7 @@ class SamplePhoto:
 
 @cache
 def _photos() -> dict[str, SamplePhoto]:
-    text = (importlib.resources.files("saliency_lib") / "data" / "photos.json").read_text("utf-8")
+    text = (importlib.resources.files("saliency_lib.data") / "photos.json").read_text("utf-8")
     return {entry["name"]: SamplePhoto(**entry | {"box": tuple(entry["box"])}) for entry in json.loads(text)}
 
 

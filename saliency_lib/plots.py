@@ -20,7 +20,7 @@ from torch import Tensor
 
 from saliency_lib.errors import SaliencyError
 from saliency_lib.images import to_image
-from saliency_lib.models import Prediction
+from saliency_lib.models.model import Prediction
 
 Picture = Image.Image | Tensor
 Box = tuple[float, float, float, float]

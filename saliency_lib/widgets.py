@@ -20,8 +20,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from saliency_lib.errors import SaliencyError
-from saliency_lib.gradients import top_class_maps
 from saliency_lib.images import to_image, to_tensor
+from saliency_lib.methods.gradients import top_class_maps
 from saliency_lib.plots import Plot, colorize
 
 Frame = Image.Image | Plot

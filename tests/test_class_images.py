@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from torch import Generator, Tensor, nn
 
 import saliency_lib as sl
-from saliency_lib.class_images import ClassImage
-from saliency_lib.parameterizations import Colors, Fourier, Sigmoid
-from saliency_lib.priors import Blur, Crop, Jitter, Noise, PixelRange, Prior, Rotate, Scale, TotalVariation
-from saliency_lib.recipes import PAPER, RECOMMENDED
+from saliency_lib.class_images.ascent import ClassImage
+from saliency_lib.class_images.parameterizations import Colors, Fourier, Sigmoid
+from saliency_lib.class_images.priors import Blur, Crop, Jitter, Noise, PixelRange, Prior, Rotate, Scale, TotalVariation
+from saliency_lib.class_images.recipes import PAPER, RECOMMENDED
 
 MOVES: list[Prior] = [Jitter(2), Scale(0.7, 1.2, keep_size=True), Crop(), Rotate(), Blur(0.7), Noise(0.1)]
 SMALL: list[Prior] = [Fourier(), Colors(), Sigmoid(), *MOVES]

@@ -13,10 +13,10 @@ from matplotlib.path import Path as Outline
 from torch import Tensor, nn
 
 import saliency_lib as sl
-from saliency_lib import creature_convnet
+from saliency_lib.models import creature_convnet
 from tools import creatures as training
 
-drawing = sys.modules["saliency_lib.creatures"]  # the package's attribute of that name is the function
+drawing = sys.modules["saliency_lib.datasets.creatures"]
 NAMES = drawing.CATEGORIES.names
 
 

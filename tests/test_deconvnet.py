@@ -9,8 +9,8 @@ import torchvision
 from torch import Tensor, nn
 
 import saliency_lib as sl
-from saliency_lib.deconvnet import run_forward, sequence, spread, step_back, transposed_convolution, unpool
-from saliency_lib.relu_rules import RULES, find_rule
+from saliency_lib.methods.deconvnet import run_forward, sequence, spread, step_back, transposed_convolution, unpool
+from saliency_lib.methods.relu_rules import RULES, find_rule
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

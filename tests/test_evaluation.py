@@ -22,9 +22,9 @@ import saliency_lib as sl
 from saliency_lib.cli import main
 from saliency_lib.evaluation import records
 from saliency_lib.evaluation.ilsvrc import BrokenImage, Ilsvrc, Sample
-from saliency_lib.evaluation.methods import METHODS
 from saliency_lib.evaluation.metrics import is_pointed, is_right, percentages
 from saliency_lib.evaluation.runner import evaluate
+from saliency_lib.localization.localizers import METHODS
 
 ROOT = Path(__file__).parent.parent
 FAST = "centered-box"

@@ -7,7 +7,7 @@ from helpers import nothing_changes, relative, says, small_network, thawed
 from torch import Tensor, nn
 
 import saliency_lib as sl
-from saliency_lib.layers import EMBEDDED_LAYERS, EMBEDDED_SHIFT, GRID, Recording, spread
+from saliency_lib.methods.layers import EMBEDDED_LAYERS, EMBEDDED_SHIFT, GRID, Recording, spread
 
 
 @pytest.mark.parametrize("index", [0, 1, 2, 3])

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 import saliency_lib as sl
-from saliency_lib.localization import Box, bounding_box, cover, graph_cut, largest_component
+from saliency_lib.localization.boxes import Box, bounding_box, cover, graph_cut, largest_component
 
 sides = st.integers(1, 40)
 

@@ -19,8 +19,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 import saliency_lib as sl
-from saliency_lib import lite
-from saliency_lib.models import EMBEDDED, SECOND, evaluation_mode
+from saliency_lib.models import lite
+from saliency_lib.models.load import EMBEDDED, SECOND
+from saliency_lib.models.running import evaluation_mode
 
 
 @pytest.fixture(scope="module")

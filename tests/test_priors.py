@@ -14,8 +14,19 @@ from helpers import relative, says
 from torch import Generator, Tensor
 
 import saliency_lib as sl
-from saliency_lib.parameterizations import Colors, Fourier, Parameterization, Sigmoid, color_axes
-from saliency_lib.priors import Blur, Crop, Jitter, Noise, PixelRange, Prior, Rotate, Scale, TotalVariation, warp
+from saliency_lib.class_images.parameterizations import Colors, Fourier, Parameterization, Sigmoid, color_axes
+from saliency_lib.class_images.priors import (
+    Blur,
+    Crop,
+    Jitter,
+    Noise,
+    PixelRange,
+    Prior,
+    Rotate,
+    Scale,
+    TotalVariation,
+    warp,
+)
 
 GRAY = torch.full((1, 3, 1, 1), 0.5, dtype=torch.float64)
 MEAN = torch.tensor([0.485, 0.456, 0.406], dtype=torch.float64).view(1, 3, 1, 1)

@@ -15,7 +15,7 @@ from helpers import MEAN, STD, architecture, images_for, lively_class, nothing_c
 from torch import Tensor, nn
 
 import saliency_lib as sl
-from saliency_lib.relu_rules import _CALLS, RULES
+from saliency_lib.methods.relu_rules import _CALLS, RULES
 
 # --- the formulas, written once more -------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 import saliency_lib as sl
-from saliency_lib.creature_convnet import MEAN, STD, WEIGHTS_FILE, CreatureConvNet
+from saliency_lib.models.creature_convnet import MEAN, STD, WEIGHTS_FILE, CreatureConvNet
 
 DRAWINGS, HELD_OUT = 8000, 5000
 SEED, HELD_OUT_SEED = 1, 2

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from saliency_lib.errors import ImageError, SaliencyError
-from saliency_lib.localization import Box
+from saliency_lib.localization.boxes import Box
 
 
 class BrokenImage(ImageError):

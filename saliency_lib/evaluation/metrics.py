@@ -12,7 +12,7 @@ A box is right if it overlaps a box of the true class by an IoU of at least 0.5.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from saliency_lib.localization import box_iou
+from saliency_lib.localization.boxes import box_iou
 
 THRESHOLD = 0.5
 TOLERANCE = 15

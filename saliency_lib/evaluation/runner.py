@@ -20,12 +20,13 @@ from tqdm import tqdm
 from saliency_lib.errors import ImageError, SaliencyError
 from saliency_lib.evaluation import records
 from saliency_lib.evaluation.ilsvrc import Ilsvrc, Sample, Truth
-from saliency_lib.evaluation.methods import Found, Method, find_method
 from saliency_lib.evaluation.metrics import is_pointed, is_right, percentages
 from saliency_lib.evaluation.records import Record
 from saliency_lib.evaluation.team import Team, gathered
 from saliency_lib.images import load_image, to_tensor
-from saliency_lib.models import EMBEDDED, Classifier, load_model
+from saliency_lib.localization.localizers import Found, Method, find_method
+from saliency_lib.models.load import EMBEDDED, load_model
+from saliency_lib.models.model import Classifier
 
 GUESSES = 5
 

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from saliency_lib.errors import ModelError
 from saliency_lib.images import check_images
-from saliency_lib.models import Classifier, class_scores, evaluation_mode
-from saliency_lib.relu_rules import Rule, find_rule
+from saliency_lib.methods.relu_rules import Rule, find_rule
+from saliency_lib.models.model import Classifier
+from saliency_lib.models.running import class_scores, evaluation_mode
 from saliency_lib.targets import Target, categories_of, class_indices
 
 

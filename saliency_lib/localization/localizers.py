@@ -15,7 +15,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from saliency_lib.errors import SaliencyError
-from saliency_lib.layers import (
+from saliency_lib.localization.boxes import Box, localize, threshold_box
+from saliency_lib.methods.layers import (
     GRID,
     LayerGradient,
     Recording,
@@ -25,8 +26,7 @@ from saliency_lib.layers import (
     shift_of,
     spread,
 )
-from saliency_lib.localization import Box, localize, threshold_box
-from saliency_lib.maps import reduce_channels
+from saliency_lib.methods.maps import reduce_channels
 
 
 class Found(NamedTuple):

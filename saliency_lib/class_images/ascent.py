@@ -16,13 +16,14 @@ import torch
 from torch import Generator, Tensor, nn
 from tqdm.auto import tqdm
 
+from saliency_lib.class_images.parameterizations import Parameterization
+from saliency_lib.class_images.priors import Prior
+from saliency_lib.class_images.recipes import OPTIMIZERS, recipe_of
 from saliency_lib.errors import ImageError, ModelError, SaliencyError, TargetError
-from saliency_lib.gradients import gradient
 from saliency_lib.images import check_images
-from saliency_lib.models import Prediction, class_scores, differentiating, predictions
-from saliency_lib.parameterizations import Parameterization
-from saliency_lib.priors import Prior
-from saliency_lib.recipes import OPTIMIZERS, recipe_of
+from saliency_lib.methods.gradients import gradient
+from saliency_lib.models.model import Prediction, predictions
+from saliency_lib.models.running import class_scores, differentiating
 from saliency_lib.targets import categories_of, class_indices
 
 Classes = str | SupportsIndex | Sequence[str | SupportsIndex] | Tensor

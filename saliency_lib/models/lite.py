@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from saliency_lib.errors import ModelError
-from saliency_lib.weights import read_weights
+from saliency_lib.models.weights import read_weights
 
 
 class Published(NamedTuple):

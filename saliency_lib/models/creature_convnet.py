@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from saliency_lib.errors import ModelError
-from saliency_lib.weights import read_weights
+from saliency_lib.models.weights import read_weights
 
-WEIGHTS_FILE = Path(str(importlib.resources.files("saliency_lib") / "data" / "creature_convnet.pt"))
+WEIGHTS_FILE = Path(str(importlib.resources.files("saliency_lib.data") / "creature_convnet.pt"))
 WEIGHTS_SHA256 = "5c083567e5e29112bf4a8558ea33bba4b196313b292cd101add7d81b6fe42472"
 MEAN, STD = (0.48, 0.45, 0.44), (0.29, 0.27, 0.27)
 SIZE = 64

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from saliency_lib.errors import ModelError
 from saliency_lib.images import check_images
-from saliency_lib.maps import reduce_channels
-from saliency_lib.models import EMBEDDED, class_scores, differentiating
+from saliency_lib.methods.maps import reduce_channels
+from saliency_lib.models.load import EMBEDDED
+from saliency_lib.models.running import class_scores, differentiating
 from saliency_lib.targets import Target, categories_of, select
 
 GRID = 56

@@ -11,9 +11,9 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from saliency_lib.class_images.priors import Prior, at_least
 from saliency_lib.errors import ImageError
 from saliency_lib.images import sample_photo, sample_photos, to_tensor
-from saliency_lib.priors import Prior, at_least
 
 
 class Parameterization(Prior):

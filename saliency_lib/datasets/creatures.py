@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from saliency_lib.categories import Categories
-from saliency_lib.creature_shapes import DRAWERS, WHITE, Color, Part, color, ellipse, stroke
+from saliency_lib.datasets.creature_shapes import DRAWERS, WHITE, Color, Part, color, ellipse, stroke
 from saliency_lib.errors import ImageError
 
 FINE = 4

@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
+from saliency_lib.class_images.parameterizations import Colors, Fourier, Parameterization, Sigmoid
+from saliency_lib.class_images.priors import Crop, Noise, Prior, at_least
 from saliency_lib.errors import SaliencyError
-from saliency_lib.parameterizations import Colors, Fourier, Parameterization, Sigmoid
-from saliency_lib.priors import Crop, Noise, Prior, at_least
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"gradient": torch.optim.SGD, "adam": torch.optim.Adam}
 """`"gradient"` is I <- I + step_size * gradient, without momentum; `"adam"` is Kingma and Ba (2015)."""

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from saliency_lib.errors import ImageError, ModelError
 from saliency_lib.images import check_images
-from saliency_lib.maps import reduce_channels
-from saliency_lib.models import Prediction, class_scores, differentiating, predictions
-from saliency_lib.relu_rules import Rule, following
+from saliency_lib.methods.maps import reduce_channels
+from saliency_lib.methods.relu_rules import Rule, following
+from saliency_lib.models.model import Prediction, predictions
+from saliency_lib.models.running import class_scores, differentiating
 from saliency_lib.targets import Target, categories_of, select
 
 

@@ -1,0 +1,9 @@
+"""A network: its normalization, its input size, its head; and the ones that are installed with the package.
+
+running            a network is run as it is, and what it returns is checked
+model              a network together with what is known of it
+weights            weight files that come with a package
+lite               EfficientNet-Lite0 and Lite1, trained on ImageNet
+creature_convnet   a small network in the manner of 2013
+load               all of them by name
+"""

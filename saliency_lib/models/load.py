@@ -1,0 +1,107 @@
+"""Trained networks by name: those that are installed with the package, and torchvision's."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from saliency_lib.categories import imagenet_categories
+from saliency_lib.errors import ModelError
+from saliency_lib.models.model import Classifier
+
+EMBEDDED = "efficientnet_lite0"
+SECOND = "efficientnet_lite1"
+CREATURES = "creature_convnet"
+
+
+def device() -> torch.device:
+    """Where to compute: CUDA if there is one, else MPS, else the CPU. The variable SALIENCY_DEVICE overrides.
+
+    Raises `ModelError` if that variable names a device that is not here.
+    """
+    wanted = os.environ.get("SALIENCY_DEVICE")
+    if wanted:
+        try:
+            torch.empty(0, device=wanted)
+        except (RuntimeError, AssertionError):
+            raise ModelError(f"SALIENCY_DEVICE={wanted} is no device of this machine") from None
+        return torch.device(wanted)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def available_models() -> dict[str, str]:
+    """Every name that `load_model` knows, and what it takes here: "embedded", "cached" or "needs a download"."""
+    import torchvision.models
+
+    names = torchvision.models.list_models(module=torchvision.models)
+    return dict.fromkeys((EMBEDDED, SECOND, CREATURES), "embedded") | {
+        name: "cached"
+        if _cache_path(torchvision.models.get_model_weights(name).DEFAULT).exists()
+        else "needs a download"
+        for name in names
+    }
+
+
+def load_model(name: str = EMBEDDED) -> Classifier:
+    """A trained network, on `device()`, ready for images in [0, 1].
+
+    `"efficientnet_lite0"` needs no network access: its weights are installed as a package, are checked by their
+    SHA-256, and give 224 x 224 images 1000 scores. So does `"efficientnet_lite1"` for 240 x 240 images.
+    `"creature_convnet"`, part of this package, gives 64 x 64 images such as `creatures` draws 10 scores. Any classifier
+    of torchvision, trained on ImageNet, works by its name where its weights are cached or can be downloaded.
+
+    Raises `ModelError` if the name is unknown, or the weights are missing, corrupt or out of reach.
+    """
+    with torch.inference_mode(False):  # weights made in inference mode could never be differentiated through
+        if name in (EMBEDDED, SECOND):
+            model = _load_lite(name)
+        else:
+            model = _load_creatures() if name == CREATURES else _load_torchvision(name)
+        return model.to(device()).to(memory_format=torch.channels_last)
+
+
+def _load_lite(name: str) -> Classifier:
+    from saliency_lib.models.lite import LITE, MEAN, STD, fast_lite  # here, because importing timm takes seconds
+
+    return Classifier(fast_lite(name), MEAN, STD, imagenet_categories(), LITE[name].size)
+
+
+def _load_creatures() -> Classifier:
+    from saliency_lib.datasets.creatures import CATEGORIES
+    from saliency_lib.models import creature_convnet as made
+
+    return Classifier(made.trained_creature_convnet(), made.MEAN, made.STD, CATEGORIES, made.SIZE)
+
+
+def _load_torchvision(name: str) -> Classifier:
+    import torchvision.models
+
+    if not isinstance(name, str) or name not in torchvision.models.list_models(module=torchvision.models):
+        raise ModelError(f"there is no model {name!r}; `python -m saliency_lib models` lists them all")
+    weights = torchvision.models.get_model_weights(name).DEFAULT
+    if _cache_path(weights).exists() and not _is_intact(_cache_path(weights)):
+        raise ModelError(f"the weights in {_cache_path(weights)} are damaged: delete the file")
+    try:
+        with torch.random.fork_rng(devices=[]):
+            network = torchvision.models.get_model(name, weights=weights)
+    except Exception as error:  # URLError, HTTPError, ConnectionError, UnpicklingError, RuntimeError, ...
+        raise ModelError(
+            f"the weights of {name} could not be downloaded ({error}); {EMBEDDED} needs no download"
+        ) from error
+    preset = weights.transforms()
+    return Classifier(network, preset.mean, preset.std, imagenet_categories(), preset.crop_size[0])
+
+
+def _cache_path(weights: Any) -> Path:
+    """Where torch.hub keeps, or would keep, a weight file of torchvision's."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rsplit("/", 1)[-1]
+
+
+def _is_intact(path: Path) -> bool:
+    """Whether a file has the SHA-256 whose beginning its name ends in. torch.hub asks only right after a download."""
+    published = path.stem.rsplit("-", 1)[-1]
+    return hashlib.sha256(path.read_bytes()).hexdigest().startswith(published)
