@@ -5,10 +5,11 @@
     images = sl.to_tensor(sl.sample_photo("chelsea"))
     sl.saliency_map(model, images, "Egyptian cat")
 
-Six rooms, one for each question of the book, stand on four files and carry three faces. Nothing imports upward.
+Rooms, one for each question of the book, stand on four files and carry three faces. Nothing imports upward.
 
     cli, widgets, plots                      the faces
     evaluation/                              how well is it?
+    exercises/                               was that right?
     class_images/   localization/            which image does it ask for?   where is it?
     methods/                                 where would a change matter?
     models/                                  a network, its normalization, size and head

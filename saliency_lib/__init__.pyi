@@ -11,6 +11,8 @@ from .errors import ImageError as ImageError
 from .errors import ModelError as ModelError
 from .errors import SaliencyError as SaliencyError
 from .errors import TargetError as TargetError
+from .exercises.check import Verdict as Verdict
+from .exercises.check import check as check
 from .images import SamplePhoto as SamplePhoto
 from .images import load_image as load_image
 from .images import sample_photo as sample_photo
@@ -30,6 +32,7 @@ from .methods.gradients import top_class_maps as top_class_maps
 from .methods.layers import grad_cam as grad_cam
 from .methods.layers import layer_saliency as layer_saliency
 from .methods.layers import object_map as object_map
+from .methods.maps import rank_correlation as rank_correlation
 from .methods.maps import reduce_channels as reduce_channels
 from .methods.relu_rules import relu_rule as relu_rule
 from .models.load import available_models as available_models

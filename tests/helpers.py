@@ -155,3 +155,14 @@ def says(error: BaseException) -> str:
     assert "\n" not in message
     assert len(message) < 300
     return message
+
+
+def judged(name: str, right: Any, wrong: list[tuple[Any, str]], **given: Any) -> None:
+    """Assert that a check accepts `right`, answers each of at least three typical mistakes by a hint, and waits."""
+    assert sl.check(name, None, **given).correct is None
+    assert sl.check(name, right, **given) == sl.Verdict(name, True)
+    assert len(wrong) >= 3
+    for answer, part_of_hint in wrong:
+        verdict = sl.check(name, answer, **given)
+        assert verdict.correct is False, f"accepted: {answer}"
+        assert part_of_hint in verdict.hint, f"{answer}: {verdict.hint}"

@@ -1,6 +1,9 @@
 """From three numbers a pixel to one."""
 
+import math
+
 import pytest
+import scipy.stats
 import torch
 from helpers import says
 from hypothesis import given
@@ -75,3 +78,42 @@ def test_what_cannot_be_reduced_says_so(gradient: object, how: object, message: 
     with pytest.raises(sl.SaliencyError, match=message) as caught:
         sl.reduce_channels(gradient, how)
     says(caught.value)
+
+
+def pairs() -> st.SearchStrategy[tuple[list[int], list[int]]]:
+    """Two lists of one length, with many ties, neither of them constant."""
+    values = st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=2, max_size=40)
+    lists = values.map(lambda rows: tuple(map(list, zip(*rows, strict=True))))
+    return lists.filter(lambda ab: len(set(ab[0])) > 1 and len(set(ab[1])) > 1)
+
+
+@given(pairs())
+def test_rank_correlation_is_spearmans_with_ties(ab: tuple[list[int], list[int]]) -> None:
+    ours = sl.rank_correlation(*(torch.tensor(values) for values in ab))
+    assert ours == pytest.approx(scipy.stats.spearmanr(*ab).statistic, abs=1e-12)
+
+
+def test_rank_correlation_of_maps_sees_the_order_only() -> None:
+    a, b = torch.rand(2, 224, 224)
+    assert sl.rank_correlation(a, b) == pytest.approx(scipy.stats.spearmanr(a.flatten(), b.flatten()).statistic)
+    assert sl.rank_correlation(a, a.double().exp()) == pytest.approx(1)
+    assert sl.rank_correlation(a, -a) == pytest.approx(-1)
+    assert sl.rank_correlation(a.requires_grad_(), b) == sl.rank_correlation(b, a)
+
+
+def test_rank_correlation_of_a_constant_map_is_not_a_number() -> None:
+    assert math.isnan(sl.rank_correlation(torch.rand(3, 3), torch.ones(3, 3)))
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (torch.rand(3, 3), torch.rand(1, 3, 3)),
+        (torch.rand(1), torch.rand(1)),
+        (torch.tensor([1.0, float("nan")]), torch.rand(2)),
+    ],
+)
+def test_rank_correlation_says_what_it_cannot_compare(a: Tensor, b: Tensor) -> None:
+    with pytest.raises(sl.SaliencyError) as error:
+        sl.rank_correlation(a, b)
+    says(error.value)

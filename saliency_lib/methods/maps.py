@@ -1,4 +1,4 @@
-"""From a gradient shaped like the image to a map with one number per pixel."""
+"""From a gradient shaped like the image to a map with one number per pixel, and how alike two maps are."""
 
 from collections.abc import Callable
 
@@ -27,3 +27,27 @@ def reduce_channels(gradient: Tensor, how: str = "max") -> Tensor:
         got = tuple(gradient.shape) if isinstance(gradient, Tensor) else type(gradient).__name__
         raise SaliencyError(f"expected a gradient of shape (N, 3, H, W), and got {got}")
     return REDUCTIONS[how](gradient)
+
+
+def rank_correlation(a: Tensor, b: Tensor) -> float:
+    """Spearman's rank correlation of two maps: 1 if both order the pixels alike, 0 if independently, -1 if inversely.
+
+    Pearson's correlation of the ranks, where equal pixels share the mean of their ranks: between -1 and 1, and nan if
+    one of the two is constant. It compares orders, not sizes: any increasing function of a map has a correlation of 1
+    with it. `a` and `b` are maps, or any tensors, of one shape; computed in float64. Chapter 3 uses it throughout.
+
+    Raises `SaliencyError` if the shapes differ, there are fewer than two entries, or one of them is not a number.
+    """
+    if a.shape != b.shape or a.numel() < 2:
+        raise SaliencyError(f"expected two maps of one shape, and got {tuple(a.shape)} and {tuple(b.shape)}")
+    if a.isnan().any() or b.isnan().any():
+        raise SaliencyError("a map with nan in it orders nothing")
+    x, y = (_ranks(values) for values in (a, b))
+    return ((x * y).sum() / (x.square().sum() * y.square().sum()).sqrt()).item()
+
+
+def _ranks(values: Tensor) -> Tensor:
+    """The ranks of all entries, less their mean; equal entries share the mean of their ranks."""
+    _, place, count = values.detach().cpu().flatten().unique(return_inverse=True, return_counts=True)
+    last = count.cumsum(0).double()
+    return (last - (count - 1) / 2)[place] - (len(place) + 1) / 2
