@@ -1,6 +1,7 @@
 """Controls: the two lives of a figure, and the weight and words of the static one."""
 
 import base64
+import html
 import io
 import re
 
@@ -21,13 +22,42 @@ def frames(player: widgets.FramePlayer) -> list[Image.Image]:
     return [Image.open(io.BytesIO(base64.b64decode(data))) for data in found]
 
 
+def labels(player: widgets.FramePlayer) -> list[str]:
+    return [html.unescape(label) for label in re.findall(r'data-label="([^"]*)"', player.html)]
+
+
+def shown(player: widgets.FramePlayer) -> list[bool]:
+    return ["hidden" not in attributes for attributes in re.findall(r'<span class="frame[^"]*"([^>]*)>', player.html)]
+
+
 def test_a_player_carries_its_frames_labels_and_words() -> None:
     player = widgets.frame_player([shade(0), shade(200)], ["dark", "<light>"], name="shade", alt='a "gray" card')
     assert [round(np.asarray(frame).mean() / 10) for frame in frames(player)] == [0, 20]
-    assert 'data-labels="dark|&lt;light&gt;"' in player.html
-    assert 'alt="a &quot;gray&quot; card (shade: dark)"' in player.html
-    assert player.html.count(" hidden>") == 1  # all frames but the first
+    assert labels(player) == ["dark", "<light>"]
+    assert 'data-label="&lt;light&gt;"' in player.html
+    assert 'alt="a &quot;gray&quot; card (shade: dark)" width="24" height="16"' in player.html
     assert 'max="1"' in player.html
+
+
+def test_a_player_opens_in_the_middle_or_where_it_is_told() -> None:
+    pictures, names = [shade(value) for value in (0, 50, 100, 150)], ["a", "b", "c", "d"]
+    for start, opening in ((None, 1), (0, 0), (3, 3)):
+        player = widgets.frame_player(pictures, names, name="n", alt="a gray card", start=start)
+        assert shown(player) == [i == opening for i in range(4)]
+        assert f'value="{opening}" aria-valuetext="{names[opening]}"' in player.html
+        assert f'<span class="label">{names[opening]}</span>' in player.html
+    for start in (-1, 4):
+        with pytest.raises(sl.SaliencyError, match="opens at one of them"):
+            widgets.frame_player(pictures, names, name="n", alt="a gray card", start=start)
+
+
+def test_pictures_keep_their_size_and_plots_keep_to_their_width() -> None:
+    def widest(frame: Image.Image | plots.Plot) -> int:
+        player = widgets.frame_player([frame], ["one"], name="n", alt="a gray card", width=200)
+        return int(re.search(r"max-width:max\((\d+)px", player.html)[1])
+
+    assert widest(Image.new("RGB", (684, 224))) == 684
+    assert widest(plots.curves([0, 1], {"line": [0, 1]}, xlabel="x", ylabel="y")) == 200
 
 
 def test_players_are_the_same_each_time_and_differ_by_content() -> None:
@@ -61,7 +91,7 @@ def test_static_is_a_player_and_live_is_a_control(monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv("SALIENCY_STATIC")
     live = widgets.slider(shade, {"dark": 0, "light": 200}, name="shade", alt="a gray card")
     control, picture = live.children
-    assert np.asarray(Image.open(io.BytesIO(picture.value))).mean() == 0
+    assert np.asarray(Image.open(io.BytesIO(picture.value))).mean() == 0  # of two values the first is the middle
     control.value = 200
     assert np.asarray(Image.open(io.BytesIO(picture.value))).mean() == 200
 
@@ -74,7 +104,7 @@ def test_a_live_control_only_draws_what_is_looked_at() -> None:
         return shade(value)
 
     widgets.slider(draw, range(100), name="shade", alt="a gray card")
-    assert drawn == [0]
+    assert drawn == [49]
 
 
 def test_frames_may_be_plots(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +126,8 @@ def test_explore_offers_the_best_classes_of_every_photo(monkeypatch: pytest.Monk
 
     monkeypatch.setenv("SALIENCY_STATIC", "1")
     player = widgets.explore(model, photos, k=2)
-    assert re.search(r'data-labels="([^"]+)"', player.html)[1].split("|") == expected
+    assert labels(player) == expected
+    assert shown(player)[0]
     assert frames(player)[0].size == (2 * 224 + 6, 224)
 
     monkeypatch.delenv("SALIENCY_STATIC")
@@ -111,7 +142,7 @@ def test_explore_draws_each_rule_s_own_map(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("SALIENCY_STATIC", "1")
     model, photo = sl.load_model(), sl.sample_photo("coffee")
     player = widgets.explore(model, {"cup": photo}, k=1, rules=("backprop", "guided"))
-    assert 'data-labels="cup: espresso, backprop|cup: espresso, guided"' in player.html
+    assert labels(player) == ["cup: espresso, backprop", "cup: espresso, guided"]
     drawn = [np.asarray(frame)[:, 230:].ravel() for frame in frames(player)]
     maps = [sl.saliency_map(model, sl.to_tensor(photo), rule=rule)[0] for rule in ("backprop", "guided")]
     expected = [np.asarray(plots.colorize(saliency)).ravel() for saliency in maps]
