@@ -12,6 +12,7 @@ from tools import refresh
 from tools.colab import stale as colab
 from tools.myst import Directive, Text, walk
 from tools.project import Project
+from tools.tidy import read
 
 GOOD = "Chapters, Colab copies, alt texts and the repository's name are in order."
 SHORTEST_ALT = 20
@@ -27,8 +28,7 @@ def problems(project: Project) -> list[str]:
 
 def stale(project: Project) -> list[str]:
     """The chapters that have to be run again, and why."""
-    found = refresh.stale(project)
-    return [f"{project.relative(path)} is stale: {' and '.join(why)}." for path, why in found.items()]
+    return refresh.stale(project)
 
 
 def alt_problem(alt: str | None) -> str:
@@ -69,7 +69,7 @@ def _alts(page: Path) -> Iterator[tuple[str, str]]:
     if page.suffix == ".md":
         yield from (("", problem) for problem in markdown_alts(page.read_text("utf-8")))
         return
-    for number, cell in enumerate(refresh.read(page).cells, start=1):
+    for number, cell in enumerate(read(page).cells, start=1):
         found = markdown_alts(cell.source) if cell.cell_type == "markdown" else output_alts(cell)
         yield from ((f", cell {number}", problem) for problem in found)
 

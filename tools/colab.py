@@ -15,8 +15,7 @@ from tools.labels import labels
 from tools.markdown import Markdown, colab_address
 from tools.myst import Directive, parse
 from tools.project import Project
-from tools.refresh import read
-from tools.tidy import KERNEL, LANGUAGE, dumps
+from tools.tidy import METADATA, dumps, read
 
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 ABOUT = """[![Open in Colab]({badge})]({address}/{name})
@@ -55,12 +54,8 @@ def notebook(markdown: Markdown) -> NotebookNode:
     if markdown.cited:
         works = [markdown.bibliography.reference(key) for key in sorted(markdown.cited)]
         cells.append(new_markdown_cell("## Works cited\n\n" + "\n".join(works), id="works-cited"))
-    metadata = {
-        "kernelspec": KERNEL,
-        "language_info": LANGUAGE,
-        "colab": {"provenance": [], "toc_visible": True, "collapsed_sections": folded},
-    }
-    return new_notebook(cells=cells, metadata=metadata)
+    fold = {"provenance": [], "toc_visible": True, "collapsed_sections": folded}
+    return new_notebook(cells=cells, metadata={**METADATA, "colab": fold})
 
 
 def head(project: Project, page: Path) -> list[NotebookNode]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tools.myst import TARGET, Directive, Text, substitute, walk
 from tools.project import BookError, Project
-from tools.refresh import read
+from tools.tidy import read
 
 FIGURES = frozenset({"figure"})
 EQUATIONS = frozenset({"math"})

@@ -1,6 +1,7 @@
 """Stale chapters are run again; the others are left alone."""
 
 import copy
+import json
 import os
 import re
 import sys
@@ -9,33 +10,31 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 
+from tools import stamp
 from tools.project import BookError, Project
-from tools.stamp import KEY, reasons, stamp
-from tools.tidy import dumps, tidy
+from tools.tidy import METADATA, dumps, read, replace, tidy
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
+# From its start the kernel notes which files it opens; after the last cell it tells, and which modules it has.
+LISTEN = """import sys; sys.files_opened = set(); \
+sys.addaudithook(lambda event, arguments, note=sys.files_opened.add: event == "open" and note(arguments[0]))"""
+TELL = """import json, os, sys
+_opened = [os.path.realpath(os.fsdecode(f)) for f in [*sys.files_opened] if isinstance(f, (str, bytes, os.PathLike))]
+_data = [file for file in _opened if file.startswith(FOLDER) and "__pycache__" not in file]
+_modules = [m for name, m in [*sys.modules.items()] if name.split(".")[0] == "saliency_lib"]
+print(json.dumps([*_data, *(os.path.realpath(m.__file__) for m in _modules if getattr(m, "__file__", None))]))"""
 
 
-def read(path: Path) -> NotebookNode:
-    """A notebook from disk; raises BookError naming it if it is none."""
-    try:
-        notebook = nbformat.reads(path.read_text("utf-8"), as_version=4)
-        nbformat.validate(notebook)
-    except (OSError, ValueError, nbformat.ValidationError, AttributeError) as error:
-        raise BookError(f"{path.name} is no notebook that can be read: {str(error).splitlines()[0]}") from None
-    return notebook
-
-
-def stale(project: Project) -> dict[Path, list[str]]:
-    """The chapters whose outputs cannot be trusted, each with why."""
-    found = {path: reasons(project, read(path)) for path in project.chapters}
-    return {path: why for path, why in found.items() if why}
+def stale(project: Project) -> list[str]:
+    """The chapters whose outputs cannot be trusted, each with why, one sentence a chapter."""
+    found = {path: stamp.reasons(project, path, read(path)) for path in project.chapters}
+    return [f"{project.relative(path)} is stale: {' and '.join(why)}." for path, why in found.items() if why]
 
 
 @dataclass
@@ -44,38 +43,34 @@ class Progress:
 
     name: str
     cells: int
+    current: int = 0
     started: float = field(default_factory=time.monotonic)
     told: float = 0.0
 
     def __call__(self, cell: NotebookNode, cell_index: int) -> None:
         """Say that a cell is about to run (a hook of nbclient)."""
-        now = time.monotonic()
-        if cell.cell_type != "code" or (not sys.stdout.isatty() and now - self.told < 5):
-            return
-        self.told = now
-        end = "\r" if sys.stdout.isatty() else "\n"
-        print(
-            f"  {self.name}: cell {cell_index + 1} of {self.cells}, {now - self.started:.0f} s   ",
-            end=end,
-            flush=True,
-        )
+        self.current, now = cell_index + 1, time.monotonic()
+        if sys.stdout.isatty() or now - self.told > 5:
+            self.told, end = now, "\r" if sys.stdout.isatty() else "\n"
+            print(f"  {self.name}: cell {self.current} of {self.cells}, {self.seconds}   ", end=end, flush=True)
 
     @property
-    def seconds(self) -> float:
+    def seconds(self) -> str:
         """Time since the chapter was begun."""
-        return time.monotonic() - self.started
+        return f"{time.monotonic() - self.started:.0f} s"
 
 
-def kernel_environment() -> dict[str, str]:
-    """The environment of a chapter's kernel: figures inline, controls as frames that need no kernel."""
+def kernel_environment(root: Path) -> dict[str, str]:
+    """A chapter's surroundings: this book's own package, figures inline, controls as frames that need no kernel."""
     kept = {key: value for key, value in os.environ.items() if key != "MPLBACKEND"}
-    return {**kept, "PYTHONHASHSEED": "0", "JUPYTER_PREFER_ENV_PATH": "1", "SALIENCY_STATIC": "1"}
+    path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
+    return {**kept, "PYTHONPATH": path, "PYTHONHASHSEED": "0", "JUPYTER_PREFER_ENV_PATH": "1", "SALIENCY_STATIC": "1"}
 
 
-def interruptible(client: NotebookClient) -> None:
+def interruptible(client: NotebookClient, environment: dict[str, str]) -> None:
     """Run a notebook in a thread of its own: in the main one, nbclient would take Ctrl-C for itself and lose it."""
     with ThreadPoolExecutor(1) as worker:
-        future = worker.submit(client.execute, env=kernel_environment())
+        future = worker.submit(client.execute, env=environment)
         try:
             while not future.done():
                 wait([future], timeout=0.2)
@@ -88,67 +83,64 @@ def interruptible(client: NotebookClient) -> None:
         future.result()
 
 
-def execute(project: Project, path: Path, notebook: NotebookNode, timeout: int) -> NotebookNode:
-    """A run copy of a chapter, tidied and stamped; raises BookError naming chapter, cell and error."""
-    name = project.relative(path)
-    fresh = copy.deepcopy(notebook)
-    fresh.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+def execute(project: Project, path: Path, notebook: NotebookNode, timeout: int) -> tuple[NotebookNode, list[str]]:
+    """A run copy of a chapter, tidied, and the files of the book that its kernel used.
+
+    Raises BookError naming chapter, cell and error.
+    """
+    name, fresh = project.relative(path), copy.deepcopy(notebook)
+    fresh.metadata = NotebookNode(METADATA)
     progress = Progress(name, len(fresh.cells))
-    current = [0]
-
-    def remember(cell: NotebookNode, cell_index: int) -> None:
-        current[0] = cell_index
-        progress(cell, cell_index)
-
+    folder = os.path.join(os.path.realpath(project.root), "data", "")
+    fresh.cells.append(new_code_cell(TELL.replace("FOLDER", repr(folder))))
     client = NotebookClient(
         fresh,
         timeout=timeout,
         resources={"metadata": {"path": str(path.parent)}},
-        on_cell_start=remember,
+        on_cell_start=progress,
         record_timing=False,
-        extra_arguments=["--log-level=ERROR"],  # the kernel's own warnings are not the chapter's
+        # The kernel's own warnings are not the chapter's.
+        extra_arguments=["--log-level=ERROR", f"--IPKernelApp.exec_lines={LISTEN}"],
     )
     try:
-        interruptible(client)
+        interruptible(client, kernel_environment(project.root))
     except CellExecutionError as error:
         sentence = ANSI.sub("", f"{error.ename}: {error.evalue}".strip()).splitlines()[0]
-        raise BookError(f"{name}, cell {current[0] + 1}: {sentence}") from None
+        raise BookError(f"{name}, cell {progress.current}: {sentence}") from None
     except CellTimeoutError:
-        raise BookError(f"{name}, cell {current[0] + 1}: still running after {timeout} s.") from None
+        raise BookError(f"{name}, cell {progress.current}: still running after {timeout} s.") from None
     except DeadKernelError:
-        raise BookError(f"{name}, cell {current[0] + 1}: the kernel died (out of memory?).") from None
+        raise BookError(f"{name}, cell {progress.current}: the kernel died (out of memory?).") from None
+    told = json.loads("".join(output.text for output in fresh.cells.pop().outputs))
     result = tidy(fresh, project.root)
     for number, cell in enumerate(result.cells, start=1):
         if any(WIDGET_VIEW in output.get("data", {}) for output in cell.get("outputs", ())):
             raise BookError(f"{name}, cell {number}: shows a widget, which no page can; tag the cell `live`.")
-    result.metadata[KEY] = stamp(project, result)
-    print(f"  {name}: done in {progress.seconds:.0f} s" + " " * 30, flush=True)
-    return result
-
-
-def write(path: Path, notebook: NotebookNode) -> None:
-    """Replace a notebook in one step, so that an interruption leaves the old one or the new one."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(dumps(notebook), "utf-8", newline="\n")
-    os.replace(partial, path)
+    used = [project.relative(Path(file)) for file in told]
+    if foreign := [file for file in used if not file.startswith(("saliency_lib/", "data/"))]:
+        raise BookError(f"{name} imported {foreign[0]}, which is not this book's package.")
+    print(f"  {name}: done in {progress.seconds}" + " " * 30, flush=True)
+    return result, used
 
 
 def refresh(project: Project, paths: list[Path], *, force: bool = False, timeout: int = 600) -> list[str]:
     """Run the stale ones among these chapters again and return what went wrong, one sentence a chapter."""
     failures = []
     for path in paths:
-        before = path.read_bytes() if path.is_file() else b""
+        name = project.relative(path)
         try:
-            notebook = read(path)
-            why = ["you asked for it"] if force else reasons(project, notebook)
+            started, notebook = time.time(), read(path)
+            why = ["you asked for it"] if force else stamp.reasons(project, path, notebook)
             if not why:
-                print(f"  {project.relative(path)}: up to date")
+                print(f"  {name}: up to date")
                 continue
-            print(f"  {project.relative(path)}: running, because {' and '.join(why)}", flush=True)
-            result = execute(project, path, notebook, timeout)
-            if path.read_bytes() != before:
-                raise BookError(f"{project.relative(path)} was edited while it ran: run it again.")
-            write(path, result)
+            print(f"  {name}: running, because {' and '.join(why)}", flush=True)
+            result, used = execute(project, path, notebook, timeout)
+            for file in [name, *used]:
+                if (project.root / file).stat().st_mtime > started:
+                    raise BookError(f"{file} was edited while {name} ran: run it again.")
+            replace(path, dumps(result))
+            stamp.record(project, path, stamp.stamp(project, result, used))
         except BookError as error:
             failures.append(str(error))
             print(f"  {error}", file=sys.stderr, flush=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tools import vendor
 from tools.project import ROOT, BookError, Project
-from tools.stamp import content, digest, files
+from tools.stamp import content, digest
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 TROUBLE = re.compile(r"WARNING|ERROR|CRITICAL|Exception|Traceback")
@@ -27,9 +27,8 @@ def sources(project: Project) -> Iterator[Path]:
     yield from (project.root / name for name in ("_config.yml", "_toc.yml", "requirements.txt"))
     yield from project.pages
     yield from project.root.glob("reference/*.bib")
-    for folder, pattern in (("_static", "*"), ("_ext", "*"), ("saliency_lib", "*.py")):
-        yield from files(project.root / folder, pattern)
-    yield from files(Path(__file__).parent, "*.py")
+    for folder in (project.root / "_static", project.root / "_ext", project.root / "saliency_lib", ROOT / "tools"):
+        yield from (path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != ".pyc")
 
 
 def fingerprint(project: Project) -> str:

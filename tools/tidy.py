@@ -1,6 +1,7 @@
-"""What a notebook keeps of a run: the results, and nothing that differs from one run to the next."""
+"""Notebooks on disk: one spelling, and of a run only the results, nothing that differs from one run to the next."""
 
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -9,17 +10,42 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from tools.stamp import LIVE
+from tools.project import BookError
 
+LIVE = "live"
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
 CELL_METADATA = frozenset({"tags", "mystnb", "nbval"})
-KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-LANGUAGE = {
-    "file_extension": ".py",
-    "mimetype": "text/x-python",
-    "name": "python",
-    "pygments_lexer": "ipython3",
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "pygments_lexer": "ipython3",
+    },
 }
+
+
+def read(path: Path) -> NotebookNode:
+    """A notebook from disk; raises BookError naming it if it is none."""
+    try:
+        notebook = nbformat.reads(path.read_text("utf-8"), as_version=4)
+        nbformat.validate(notebook)
+    except (OSError, ValueError, nbformat.ValidationError, AttributeError) as error:
+        raise BookError(f"{path.name} is no notebook that can be read: {str(error).splitlines()[0]}") from None
+    return notebook
+
+
+def dumps(notebook: NotebookNode) -> str:
+    """The notebook's one spelling on disk: sorted keys, one space, a newline at the end."""
+    return nbformat.writes(notebook, version=4).rstrip("\n") + "\n"
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file in one step, so that an interruption leaves the old one or the new one."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, "utf-8", newline="\n")
+    os.replace(partial, path)
 
 
 def tidy(notebook: NotebookNode, root: Path) -> NotebookNode:
@@ -31,7 +57,7 @@ def tidy(notebook: NotebookNode, root: Path) -> NotebookNode:
         if cell.cell_type == "code":
             live = LIVE in cell.metadata.get("tags", ())
             cell.outputs = [] if live else [quiet(output, root) for output in merged(cell.outputs)]
-    notebook.metadata = NotebookNode(kernelspec=KERNEL, language_info=LANGUAGE)
+    notebook.metadata = nbformat.from_dict(METADATA)
     return notebook
 
 
@@ -58,8 +84,3 @@ def quiet(node: Any, root: Path) -> Any:
             node = node.replace(path, "…")
         return ADDRESS.sub("at 0x0", node)
     return node
-
-
-def dumps(notebook: NotebookNode) -> str:
-    """The notebook's one spelling on disk: sorted keys, one space, a newline at the end."""
-    return nbformat.writes(notebook, version=4).rstrip("\n") + "\n"

@@ -73,6 +73,10 @@ As {numref}`fig-line` and {eq}`eq-guide` say, see {ref}`sec-order` and {prf:ref}
 So {eq}`eq-second`.
 """
 
+NAMES = """from saliency_lib.names import NAMES
+
+len(NAMES) + 1 + 1"""
+
 PLOT = """import matplotlib.pyplot as plt
 from saliency_lib import double
 
@@ -107,13 +111,23 @@ def write_notebook(path: Path, cells: list[nbformat.NotebookNode]) -> None:
     path.write_text(nbformat.writes(new_notebook(cells=cells)), "utf-8")
 
 
+LIBRARY = {
+    "saliency_lib/__init__.py": '"""A library."""\n\n__all__ = ["double"]\n\n\n'
+    'def double(x):\n    """Twice `x`."""\n    return 2 * x  # exactly\n',
+    "saliency_lib/names.py": "from pathlib import Path\n\n"
+    'FILE = Path(__file__).parent.parent / "data" / "names.tsv"\nNAMES = FILE.read_text().split()\n',
+    "saliency_lib/cli.py": "from saliency_lib.names import NAMES\n\nprint(NAMES)\n",
+    "data/names.tsv": "0\ttench\n",
+    "data/photos.json": "{}\n",
+}
+"""A package of three modules, with data: the first chapter uses its first module, the second also names.py."""
+
+
 def write_library(root: Path) -> None:
     """The library of the tiny book, with data."""
-    (root / "saliency_lib" / "data").mkdir(parents=True)
-    (root / "saliency_lib" / "__init__.py").write_text(
-        '"""A library."""\n\n__all__ = ["double"]\n\n\ndef double(x):\n    """Twice `x`."""\n    return 2 * x\n'
-    )
-    (root / "saliency_lib" / "data" / "names.tsv").write_text("0\ttench\n")
+    for name, text in LIBRARY.items():
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text(text)
 
 
 def link_assets(root: Path) -> None:
@@ -146,14 +160,13 @@ def make_book(root: Path) -> Project:
     (root / ".pytest_cache").mkdir()
     (root / ".pytest_cache" / "README.md").write_text("# No page of the book\n")
     write_notebook(root / "chapters" / "01_first.ipynb", plain_cells())
-    write_notebook(root / "chapters" / "02_second.ipynb", [new_markdown_cell(SECOND), new_code_cell("1 + 1")])
+    write_notebook(root / "chapters" / "02_second.ipynb", [new_markdown_cell(SECOND), new_code_cell(NAMES)])
     return Project(root)
 
 
 @pytest.fixture
-def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A tiny book that has never been run; kernels find its library before the real one."""
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "book"))
+def book(tmp_path: Path) -> Project:
+    """A tiny book that has never been run."""
     return make_book(tmp_path / "book")
 
 

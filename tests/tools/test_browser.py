@@ -84,11 +84,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A tiny book."""
     root = tmp_path_factory.mktemp("tiny") / "book"
     project = make_book(root)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(root))
-        assert refresh.refresh(project, project.chapters) == []
-        site.build(project)
-        yield from served(project)
+    assert refresh.refresh(project, project.chapters) == []
+    site.build(project)
+    yield from served(project)
 
 
 def addresses(project: Project) -> list[str]:

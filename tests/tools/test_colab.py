@@ -13,6 +13,7 @@ from tools.citations import Bibliography
 from tools.labels import labels
 from tools.markdown import Markdown
 from tools.project import BookError, Project
+from tools.tidy import read
 
 Edit = Callable[[Path, str, str], None]
 
@@ -82,14 +83,14 @@ def test_no_myst_is_left_in_the_real_copies() -> None:
     paths = sorted((project.root / "colab").glob("*.ipynb"))
     assert [path.name for path in paths] == sorted(path.name for path in project.chapters)
     for path in paths:
-        for cell in refresh.read(path).cells:
+        for cell in read(path).cells:
             assert cell.cell_type == "code" or allowed(leftovers(cell.source)) == []
 
 
 def test_the_first_code_cell_installs_the_package_from_the_one_repository(book: Project) -> None:
     for path in colab.notebooks(book):
         colab.write(book)
-        first = next(cell for cell in refresh.read(path).cells if cell.cell_type == "code")
+        first = next(cell for cell in read(path).cells if cell.cell_type == "code")
         assert f"git+{book.repository}@{book.branch}" in first.source
         assert "find_spec" in first.source
 
@@ -97,7 +98,7 @@ def test_the_first_code_cell_installs_the_package_from_the_one_repository(book: 
 def test_no_outputs_and_folded_solutions(book: Project) -> None:
     assert refresh.refresh(book, book.chapters) == []
     colab.write(book)
-    notebook = refresh.read(book.root / "colab" / "01_first.ipynb")
+    notebook = read(book.root / "colab" / "01_first.ipynb")
     assert all(cell.outputs == [] for cell in notebook.cells if cell.cell_type == "code")
     assert notebook.metadata.colab["collapsed_sections"] == ["c4"]
 

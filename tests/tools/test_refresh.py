@@ -1,5 +1,6 @@
 """Exactly the stale chapters are run; what is written is the same every time; nothing is lost when a run fails."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -10,13 +11,14 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from conftest import write_notebook
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from tools import book as command
 from tools import refresh
 from tools.project import BookError, Project
-from tools.stamp import WHY
-from tools.tidy import tidy
+from tools.stamp import stamps
+from tools.tidy import read, tidy
 
 Edit = Callable[[Path, str, str], None]
 
@@ -26,12 +28,14 @@ def run(book: Project, *arguments: str) -> int:
     return command.main(["--root", str(book.root), *arguments])
 
 
-def test_only_what_is_stale_runs_and_one_line_of_the_library_makes_all_stale(
-    book: Project, edit: Edit, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_only_what_is_stale_runs(book: Project, edit: Edit, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(book, "refresh") == 0
     first, second = (path.read_bytes() for path in book.chapters)
     assert b"image/png" in first
+    assert [list(stamp["files"]) for stamp in stamps(book).values()] == [
+        ["saliency_lib/__init__.py"],
+        ["data/names.tsv", "saliency_lib/__init__.py", "saliency_lib/names.py"],
+    ]
     capsys.readouterr()
 
     assert run(book, "refresh") == 0
@@ -45,11 +49,16 @@ def test_only_what_is_stale_runs_and_one_line_of_the_library_makes_all_stale(
 
     edit(book.root / "saliency_lib" / "__init__.py", "2 * x", "3 * x")
     assert run(book, "refresh", "--check") == 1
-    assert capsys.readouterr().err.count(WHY["library"]) == 2
+    assert capsys.readouterr().err.count("saliency_lib/__init__.py changed") == 2
     assert run(book, "refresh") == 0
-    outputs = refresh.read(book.chapters[0]).cells[5].outputs
+    outputs = read(book.chapters[0]).cells[5].outputs
     assert outputs[0].data["text/plain"] == "6"
     assert run(book, "refresh", "--check") == 0
+
+    edit(book.root / "saliency_lib" / "names.py", "split()", "split()[1:]")
+    assert run(book, "refresh", "--check") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "chapters/02_second.ipynb is stale: saliency_lib/names.py changed."
 
 
 def test_running_twice_writes_the_same_bytes(book: Project) -> None:
@@ -109,27 +118,40 @@ def test_an_interrupted_run_keeps_the_old_notebook(book: Project) -> None:
     assert chapter.read_bytes() == before
 
 
-def test_a_chapter_edited_while_it_ran_is_not_overwritten(book: Project, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("edited", ["02_second.ipynb", "../saliency_lib/__init__.py"])
+def test_a_run_during_which_something_was_edited_is_not_kept(
+    book: Project, capsys: pytest.CaptureFixture[str], edited: str
+) -> None:
     chapter = book.chapters[1]
-    source = "from pathlib import Path\np = Path('02_second.ipynb')\np.write_text(p.read_text() + '\\n')"
+    source = f"import saliency_lib\nfrom pathlib import Path\np = Path('{edited}')\np.write_text(p.read_text() + '\\n')"
     cells = [new_code_cell(source, id="a")]
     chapter.write_text(nbformat.writes(nbformat.v4.new_notebook(cells=cells)), "utf-8")
     before = chapter.read_bytes()
     assert run(book, "refresh", str(chapter)) == 1
-    assert "was edited while it ran" in capsys.readouterr().err
-    assert chapter.read_bytes() == before + b"\n"
+    assert re.search(r"(02_second.ipynb|__init__.py) was edited while chapters/02_second", capsys.readouterr().err)
+    assert chapter.read_bytes() == before + (b"\n" if edited == chapter.name else b"")
+    assert stamps(book) == {}
 
 
 def test_what_is_no_notebook_is_named(book: Project) -> None:
     book.chapters[0].write_text("{]")
     with pytest.raises(BookError, match=r"01_first\.ipynb is no notebook"):
-        refresh.read(book.chapters[0])
+        read(book.chapters[0])
 
 
 def test_the_callers_matplotlib_backend_does_not_matter(book: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MPLBACKEND", "Agg")
     assert run(book, "refresh", str(book.chapters[0])) == 0
     assert b"image/png" in book.chapters[0].read_bytes()
+
+
+def test_a_package_from_elsewhere_is_refused(book: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (book.root / "saliency_lib").rename(tmp_path / "elsewhere" / "saliency_lib")
+    cells = [new_code_cell(f"import sys; sys.path.insert(0, {str(tmp_path / 'elsewhere')!r}); import saliency_lib")]
+    write_notebook(book.chapters[1], cells)
+    assert run(book, "refresh", str(book.chapters[1])) == 1
+    assert "which is not this book's package" in capsys.readouterr().err
 
 
 def test_live_cells_run_but_leave_nothing(book: Project) -> None:
@@ -140,7 +162,7 @@ def test_live_cells_run_but_leave_nothing(book: Project) -> None:
     chapter = book.chapters[1]
     chapter.write_text(nbformat.writes(nbformat.v4.new_notebook(cells=cells)), "utf-8")
     assert run(book, "refresh", str(chapter)) == 0
-    first, second = refresh.read(chapter).cells
+    first, second = read(chapter).cells
     assert first.outputs == []
     assert second.outputs[0].data["text/plain"] == "4"
 
@@ -150,7 +172,7 @@ def test_a_widget_is_refused_unless_its_cell_leaves_nothing(book: Project, tags:
     cell = new_code_cell("import ipywidgets as w\nw.IntSlider()", id="a", metadata={"tags": tags})
     notebook = nbformat.v4.new_notebook(cells=[cell])
     if tags:
-        assert refresh.execute(book, book.chapters[1], notebook, 60).cells[0].outputs == []
+        assert refresh.execute(book, book.chapters[1], notebook, 60)[0].cells[0].outputs == []
     else:
         with pytest.raises(BookError, match=r"02_second\.ipynb, cell 1: shows a widget"):
             refresh.execute(book, book.chapters[1], notebook, 60)

@@ -1,7 +1,7 @@
 """The site is built when something changed and only then, refuses every warning every time, and numbers as we do."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 
@@ -16,14 +16,12 @@ Edit = Callable[[Path, str, str], None]
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A tiny book, run and built."""
     project = make_book(tmp_path_factory.mktemp("site") / "book")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(project.root))
-        assert refresh.refresh(project, project.chapters) == []
-        site.build(project)
-        yield project
+    assert refresh.refresh(project, project.chapters) == []
+    site.build(project)
+    return project
 
 
 def page(project: Project, name: str) -> str:

@@ -5,108 +5,125 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from conftest import LIBRARY, write_notebook
 
-from tools import refresh
 from tools.project import Project
-from tools.stamp import KEY, WHY, digest, reasons, stamp, tree
+from tools.stamp import WHY, digest, file, reasons, record, stamp, stamps
+from tools.tidy import dumps, read
 
 Edit = Callable[[Path, str, str], None]
+USED = ["data/names.tsv", "saliency_lib/__init__.py", "saliency_lib/names.py"]
 
 
 @pytest.fixture
 def stamped(book: Project) -> Path:
-    """A chapter stamped as if it had just been run."""
+    """The first chapter, stamped as if it had just been run and had used `USED`."""
     path = book.chapters[0]
-    notebook = refresh.read(path)
-    notebook.metadata[KEY] = stamp(book, notebook)
-    refresh.write(path, notebook)
-    assert why(book, path) == []
+    record(book, path, stamp(book, read(path), USED))
+    assert why(book) == []
     return path
 
 
-def why(book: Project, path: Path) -> list[str]:
-    """Why the chapter on disk is stale."""
-    return reasons(book, refresh.read(path))
+def why(book: Project) -> list[str]:
+    """Why the first chapter on disk is stale."""
+    return reasons(book, book.chapters[0], read(book.chapters[0]))
 
 
 def test_never_run(book: Project) -> None:
-    assert why(book, book.chapters[0]) == ["it was never run"]
+    assert why(book) == ["it was never run"]
 
 
-def test_one_line_of_the_library(book: Project, stamped: Path, edit: Edit) -> None:
-    edit(book.root / "saliency_lib" / "__init__.py", "2 * x", "x + x")
-    assert why(book, stamped) == [WHY["library"]]
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("saliency_lib/__init__.py", "2 * x", "x + x"),
+        ("saliency_lib/names.py", "FILE.read_text()", "FILE.read_text('utf-8')"),
+        ("saliency_lib/names.py", "split()", "split()("),
+        ("data/names.tsv", "tench", "goldfish"),
+    ],
+)
+@pytest.mark.usefixtures("stamped")
+def test_a_used_file_is_named(book: Project, edit: Edit, name: str, old: str, new: str) -> None:
+    edit(book.root / name, old, new)
+    assert why(book) == [f"{name} changed"]
 
 
-def test_a_new_file_of_the_library(book: Project, stamped: Path) -> None:
-    (book.root / "saliency_lib" / "more").mkdir()
-    (book.root / "saliency_lib" / "more" / "new.py").write_text("")
-    assert why(book, stamped) == [WHY["library"]]
+@pytest.mark.usefixtures("stamped")
+def test_files_that_are_gone_are_counted(book: Project) -> None:
+    for name in USED[1:]:
+        (book.root / name).unlink()
+    assert why(book) == [f"{USED[1]} and 1 more of its files changed"]
 
 
-def test_the_data(book: Project, stamped: Path, edit: Edit) -> None:
-    edit(book.root / "saliency_lib" / "data" / "names.tsv", "tench", "goldfish")
-    assert why(book, stamped) == [WHY["data"]]
+@pytest.mark.usefixtures("stamped")
+def test_comments_docstrings_and_layout_are_not_code(book: Project, edit: Edit) -> None:
+    library = book.root / "saliency_lib" / "__init__.py"
+    edit(library, "A library", "The library")
+    edit(library, "Twice", "Two times")
+    edit(library, "# exactly", "# in binary")
+    edit(library, "2 * x", "(2\n        * x)")
+    assert why(book) == []
 
 
-def test_a_pin_that_matters(book: Project, stamped: Path, edit: Edit) -> None:
-    edit(book.root / "requirements.txt", "numpy==", "numpy==1")
-    assert why(book, stamped) == [WHY["pins"]]
+@pytest.mark.usefixtures("stamped")
+def test_files_that_were_not_used_and_new_ones(book: Project, edit: Edit) -> None:
+    edit(book.root / "saliency_lib" / "cli.py", "print", "repr")
+    edit(book.root / "data" / "photos.json", "{}", "[]")
+    for name in ("saliency_lib/new.py", "data/new.tsv", "data/README.md"):
+        (book.root / name).write_text("1\n")
+    assert why(book) == []
 
 
-def test_a_pin_that_does_not(book: Project, stamped: Path, edit: Edit) -> None:
-    edit(book.root / "requirements.txt", "ruff==", "ruff==1")
-    assert why(book, stamped) == []
+@pytest.mark.usefixtures("stamped")
+@pytest.mark.parametrize(("name", "expected"), [("numpy", [WHY["pins"]]), ("ruff", [])])
+def test_the_pins_that_matter(book: Project, edit: Edit, name: str, expected: list[str]) -> None:
+    edit(book.root / "requirements.txt", f"\n{name}==", f"\n{name}==1")
+    assert why(book) == expected
 
 
 def test_a_code_cell(book: Project, stamped: Path, edit: Edit) -> None:
     edit(stamped, "double(2)", "double(3)")
-    assert why(book, stamped) == [WHY["cells"]]
+    assert why(book) == [WHY["cells"]]
 
 
 def test_a_tag_that_changes_what_running_does(book: Project, stamped: Path) -> None:
-    notebook = refresh.read(stamped)
+    notebook = read(stamped)
     notebook.cells[1].metadata["tags"] = ["live"]
-    refresh.write(stamped, notebook)
-    assert why(book, stamped) == [WHY["cells"]]
+    stamped.write_text(dumps(notebook))
+    assert why(book) == [WHY["cells"]]
 
 
 def test_prose_and_captions_need_no_run(book: Project, stamped: Path, edit: Edit) -> None:
     edit(stamped, "# Guide", "# A guide")
     edit(stamped, "A line through", "The line through")
-    assert why(book, stamped) == []
+    assert why(book) == []
 
 
 def test_an_output_mended_by_hand(book: Project, stamped: Path) -> None:
-    notebook = refresh.read(stamped)
+    notebook = read(stamped)
     notebook.cells[5].outputs = [nbformat.v4.new_output("stream", text="5")]
-    refresh.write(stamped, notebook)
-    assert why(book, stamped) == [WHY["outputs"]]
+    stamped.write_text(dumps(notebook))
+    assert why(book) == [WHY["outputs"]]
 
 
-def test_windows_line_endings_are_the_same(book: Project, stamped: Path) -> None:
-    for path in (book.root / "saliency_lib").rglob("*.*"):
+@pytest.mark.usefixtures("stamped")
+def test_windows_line_endings_are_the_same(book: Project) -> None:
+    for path in [book.root / "requirements.txt", *(book.root / name for name in LIBRARY)]:
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    requirements = book.root / "requirements.txt"
-    requirements.write_bytes(requirements.read_bytes().replace(b"\n", b"\r\n"))
-    assert why(book, stamped) == []
+    assert why(book) == []
 
 
 def test_bytes_of_binary_data_are_never_normalized(tmp_path: Path) -> None:
     (tmp_path / "weights.bin").write_bytes(b"\0a\r\n")
-    before = tree(tmp_path, "*")
+    before = file(tmp_path / "weights.bin")
     (tmp_path / "weights.bin").write_bytes(b"\0a\n")
-    assert tree(tmp_path, "*") != before
+    assert file(tmp_path / "weights.bin") != before
 
 
-def test_caches_do_not_count_and_a_hidden_parent_does_not_hide(tmp_path: Path) -> None:
-    root = tmp_path / ".hidden"
-    (root / "__pycache__").mkdir(parents=True)
-    empty = tree(root, "*")
-    (root / "__pycache__" / "a.py").write_text("1")
-    assert tree(root, "*") == empty
-    (root / "a.py").write_text("1")
-    assert tree(root, "*") != empty
+def test_stamps_of_chapters_that_are_gone_go_too(book: Project, stamped: Path) -> None:
+    write_notebook(book.root / "chapters" / "03_gone.ipynb", [])
+    record(book, book.root / "chapters" / "03_gone.ipynb", {})
+    assert list(stamps(book)) == [stamped.name]
 
 
 def test_parts_do_not_run_into_each_other() -> None:
