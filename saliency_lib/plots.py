@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from PIL import Image
 from torch import Tensor
 
@@ -103,20 +104,34 @@ def grid(
     for place in places:
         place.set_axis_off()
     for place, (title, picture) in zip(places, named, strict=False):
-        draw(place, picture, top=top)
-        place.set_title(title, color=INK)
+        draw(place, picture, title, top=top)
         if boxes and title in boxes:
             draw_box(place, boxes[title])
     return figure
 
 
-def draw(place: Axes, picture: Picture, *, top: float | None = None) -> None:
-    """Draw one picture into axes: a photo as it is, a map by brightness."""
+def draw(place: Axes, picture: Picture, title: str = "", *, top: float | None = None) -> None:
+    """Draw one picture into axes, without ticks: a photo as it is, a map by brightness."""
     values = picture_array(picture)
     if values.ndim == 3:
         place.imshow(values)
     else:
         place.imshow(values, cmap=MAP_COLORS, vmin=0, vmax=_top(values, top))
+    _entitle(place, title)
+
+
+def draw_signed(place: Axes, values: Tensor, title: str = "", *, top: float | None = None) -> AxesImage:
+    """Draw numbers (H, W) with a sign into axes: red above 0, blue below, white at 0; returns it for a color bar."""
+    array = values.detach().float().cpu().numpy()
+    top = _top(np.abs(array), top)
+    drawn = place.imshow(array, cmap=SIGNED_COLORS, vmin=-top, vmax=top)
+    _entitle(place, title)
+    return drawn
+
+
+def _entitle(place: Axes, title: str) -> None:
+    place.set_title(title, color=INK)
+    place.set_axis_off()
 
 
 def draw_box(place: Axes, box: Box, color: str = "#39d98a", label: str = "") -> None:
@@ -162,14 +177,11 @@ def _top(values: np.ndarray, top: float | None) -> float:
 
 def signed(gradient: Tensor, *, size: float = 2.6, titles: Sequence[str] = ("red", "green", "blue")) -> Plot:
     """A gradient (3, H, W) channel by channel: red raises the score, blue lowers it, white does nothing."""
-    values = gradient.detach().float().cpu().numpy()
-    values = values[0] if values.ndim == 4 else values
-    figure, places = axes(1, len(values), size * len(values), size + 0.3, photographic=True)
-    top = _top(np.abs(values), None)
-    for place, channel, title in zip(places, values, titles, strict=True):
-        place.imshow(channel, cmap=SIGNED_COLORS, vmin=-top, vmax=top)
-        place.set_title(title, color=INK)
-        place.set_axis_off()
+    channels = gradient[0] if gradient.ndim == 4 else gradient
+    figure, places = axes(1, len(channels), size * len(channels), size + 0.3, photographic=True)
+    top = _top(picture_array(channels.abs().flatten(1)), None)
+    for place, channel, title in zip(places, channels, titles, strict=True):
+        draw_signed(place, channel, title, top=top)
     return figure
 
 
@@ -204,15 +216,31 @@ def curves(
 ) -> Plot:
     """Lines over a common x, each labelled in the legend; `log` is "", "x", "y" or "xy" for logarithmic axes."""
     figure, (place,) = axes(1, 1, width, height)
-    for (label, y), color in zip(lines.items(), COLORS, strict=False):
+    draw_lines(place, x, lines, xlabel=xlabel, ylabel=ylabel, log=log)
+    return figure
+
+
+def draw_lines(
+    place: Axes,
+    x: Sequence[float] | Mapping[str, Sequence[float]],
+    lines: Mapping[str, Sequence[float]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    title: str = "",
+    log: str = "",
+    colors: Sequence[str] = COLORS,
+) -> None:
+    """Draw lines into axes as `curves` does: dots joined by lines on a faint grid, a legend if there are several."""
+    for (label, y), color in zip(lines.items(), colors, strict=False):
         place.plot(x[label] if isinstance(x, Mapping) else x, y, marker="o", markersize=4, color=color, label=label)
     if "x" in log:
         place.set_xscale("log")
     if "y" in log:
         place.set_yscale("log")
+    place.set_title(title, color=INK)
     place.set_xlabel(xlabel)
     place.set_ylabel(ylabel)
     place.grid(color=FAINT, linewidth=0.6)
     if len(lines) > 1:
         place.legend(frameon=False)
-    return figure
