@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
 from PIL import Image
 from torch import Tensor
 
@@ -29,6 +30,7 @@ Box = tuple[float, float, float, float]
 MAP_COLORS = "inferno"
 SIGNED_COLORS = "RdBu_r"
 COLORS = ("#3b6fb6", "#d1495b", "#2e8b57", "#c98a1b", "#7a5195", "#5c6670")
+DOTS = ("#39d98a", "#5aa9ff", "#f2c14e")  # bright enough to be seen on a photo
 INK, FAINT = "#23272e", "#d5d9de"
 STYLE: Any = {
     "font.size": 10,
@@ -85,13 +87,14 @@ def grid(
     columns: int | None = None,
     top: float | None = None,
     boxes: Mapping[str, Box] | None = None,
+    points: Mapping[str, Sequence[Tensor]] | None = None,
     size: float = 2.1,
 ) -> Plot:
     """Pictures side by side, each under its title; photos as they are, maps by brightness.
 
     `pictures` maps titles to pictures, or is pairs (title, picture), whose titles may repeat. `boxes` draws a rectangle
-    `(x0, y0, x1, y1)`, in pixels of the picture, on those named. `size` is the width of one picture in inches. Raises
-    `SaliencyError` if there is nothing to show.
+    `(x0, y0, x1, y1)`, in pixels of the picture, on those named; `points` dots, one color for each set of (n, 2) pairs
+    (row, column). `size` is the width of one picture in inches. Raises `SaliencyError` if there is nothing to show.
     """
     if not pictures:
         raise SaliencyError("there is no picture to show")
@@ -107,6 +110,8 @@ def grid(
         draw(place, picture, title, top=top)
         if boxes and title in boxes:
             draw_box(place, boxes[title])
+        for color, pairs in zip(DOTS, (points or {}).get(title, ()), strict=False):
+            place.scatter(pairs[:, 1], pairs[:, 0], s=9, color=color, linewidths=0)
     return figure
 
 
@@ -230,10 +235,14 @@ def draw_lines(
     title: str = "",
     log: str = "",
     colors: Sequence[str] = COLORS,
+    marker: str = "o",
 ) -> None:
-    """Draw lines into axes as `curves` does: dots joined by lines on a faint grid, a legend if there are several."""
+    """Draw lines into axes as `curves` does: dots joined by lines on a faint grid, a legend if there are several.
+
+    With `marker=""` there are no dots, for lines of many points.
+    """
     for (label, y), color in zip(lines.items(), colors, strict=False):
-        place.plot(x[label] if isinstance(x, Mapping) else x, y, marker="o", markersize=4, color=color, label=label)
+        place.plot(x[label] if isinstance(x, Mapping) else x, y, marker=marker, markersize=4, color=color, label=label)
     if "x" in log:
         place.set_xscale("log")
     if "y" in log:
@@ -244,3 +253,32 @@ def draw_lines(
     place.grid(color=FAINT, linewidth=0.6)
     if len(lines) > 1:
         place.legend(frameon=False)
+
+
+def tables(
+    titled: Mapping[str, Sequence[Sequence[str]]],
+    *,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    blank: str = "0",
+    width: float = 7.2,
+    height: float = 2.9,
+) -> Plot:
+    """Small tables side by side, one a title, their entries as text on squares: gray where it is `blank`, else yellow.
+
+    All have the same `rows`, from above, and `columns`.
+    """
+    figure, places = axes(1, len(titled), width, height)
+    for place, (title, table) in zip(places, titled.items(), strict=True):
+        for y, line in enumerate(table):
+            for x, text in enumerate(line):
+                color = "#eceff2" if text == blank else "#f2c14e"
+                place.add_patch(Rectangle((x, y), 1, 1, facecolor=color, edgecolor="white", linewidth=3))
+                place.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=15)
+        place.set_xticks(np.arange(len(columns)) + 0.5, columns)
+        place.set_yticks(np.arange(len(rows)) + 0.5, rows)
+        place.set(xlim=(0, len(columns)), ylim=(len(rows), 0), aspect="equal")
+        place.set_title(title)
+        place.tick_params(length=0)
+        place.spines[:].set_visible(False)
+    return figure

@@ -146,3 +146,26 @@ def test_lines_go_into_the_axes_they_are_given() -> None:
     assert [list(line.get_ydata()) for line in right.lines] == [[3, 4], [5, 6]]
     assert (right.get_xscale(), right.get_yscale(), right.get_title()) == ("log", "log", "two")
     assert not left.lines
+    assert {line.get_marker() for line in right.lines} == {"o"}
+    plots.draw_lines(left, [1, 2], {"many": [3, 4]}, xlabel="x", ylabel="y", marker="")
+    assert left.lines[0].get_marker() == ""
+
+
+def test_dots_lie_on_the_pixels_that_they_name_one_color_a_set() -> None:
+    first, second = torch.tensor([[5, 20], [7, 30]]), torch.tensor([[40, 1]])
+    figure = plots.grid({"photo": torch.zeros(3, 50, 50)}, points={"photo": [first, second]})
+    drawn = figure.axes[0].collections
+    assert [dots.get_offsets().tolist() for dots in drawn] == [[[20, 5], [30, 7]], [[1, 40]]]
+    assert not np.array_equal(drawn[0].get_facecolor(), drawn[1].get_facecolor())
+
+
+def test_a_table_colors_what_is_not_blank_and_reads_from_above() -> None:
+    figure = plots.tables({"t": [["0", "g"], ["h", "0"]]}, rows=["above", "below"], columns=["left", "right"])
+    (place,) = figure.axes
+    yellow = {
+        patch.get_xy() for patch in place.patches if share(np.array(patch.get_facecolor())[:3] * 255, (242, 193, 78))
+    }
+    assert yellow == {(1, 0), (0, 1)}
+    assert [text.get_text() for text in place.texts] == ["0", "g", "h", "0"]
+    assert [label.get_text() for label in place.get_yticklabels()] == ["above", "below"]
+    assert place.get_ylim() == (2, 0)  # the first row is drawn at the top
