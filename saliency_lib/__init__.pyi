@@ -7,6 +7,8 @@ from .class_images.ascent import ClassImage as ClassImage
 from .class_images.ascent import class_image as class_image
 from .datasets.creatures import Creatures as Creatures
 from .datasets.creatures import creatures as creatures
+from .datasets.roads import Roads as Roads
+from .datasets.roads import roads as roads
 from .errors import ImageError as ImageError
 from .errors import ModelError as ModelError
 from .errors import SaliencyError as SaliencyError

@@ -2,4 +2,7 @@
 
 creature_shapes    ten things, each a list of polygons
 creatures          drawings of them
+road_geometry      where a lane lies before a car, what a camera sees of it, how the car has to steer
+road_shapes        what stands beside a road
+roads              views of roads, and the steering angle of each
 """
