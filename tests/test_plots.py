@@ -130,7 +130,7 @@ def test_a_notebook_gets_one_picture_jpeg_for_photos_png_for_lines() -> None:
 
 
 def test_signed_numbers_are_drawn_red_above_zero_and_blue_below() -> None:
-    figure, (place,) = plots.axes(1, 1, 2, 2)
+    _, (place,) = plots.axes(1, 1, 2, 2)
     drawn = plots.draw_signed(place, torch.tensor([[-0.5, 0.5], [0.0, 0.0]]), "title", top=1)
     (blue, red), (white, _) = drawn.to_rgba(drawn.get_array())[..., :3]
     assert blue[2] > blue[0] + 0.2
@@ -141,7 +141,7 @@ def test_signed_numbers_are_drawn_red_above_zero_and_blue_below() -> None:
 
 
 def test_lines_go_into_the_axes_they_are_given() -> None:
-    figure, (left, right) = plots.axes(1, 2, 4, 2)
+    _, (left, right) = plots.axes(1, 2, 4, 2)
     plots.draw_lines(right, [1, 2], {"a": [3, 4], "b": [5, 6]}, xlabel="x", ylabel="y", log="xy", title="two")
     assert [list(line.get_ydata()) for line in right.lines] == [[3, 4], [5, 6]]
     assert (right.get_xscale(), right.get_yscale(), right.get_title()) == ("log", "log", "two")
