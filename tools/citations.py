@@ -21,10 +21,7 @@ class Bibliography:
 
     def names(self, key: str) -> str:
         """The authors as a citation names them: one, two, or the first of many."""
-        surnames = [surname(person) for person in self.entry(key).persons["author"]]
-        if len(surnames) > 2:
-            return f"{surnames[0]} et al."
-        return " and ".join(surnames)
+        return authors(self.entry(key))
 
     def textual(self, key: str) -> str:
         """A citation that is part of a sentence, linked where there is an address: Simonyan et al. (2013)."""
@@ -52,6 +49,12 @@ class Bibliography:
         where = next((plain(entry.fields[k]) for k in ("journal", "booktitle", "publisher") if k in entry.fields), "")
         title = self.linked(key, plain(entry.fields["title"]))
         return f"- {people} ({entry.fields['year']}). {title}.{f' *{where}*.' if where else ''}"
+
+
+def authors(entry: Entry) -> str:
+    """The authors of a work as a citation names them."""
+    surnames = [surname(person) for person in entry.persons["author"]]
+    return f"{surnames[0]} et al." if len(surnames) > 2 else " and ".join(surnames)
 
 
 def surname(person: Person) -> str:
