@@ -1,0 +1,40 @@
+"""How long a chapter takes to read: a rule, so that the minutes which its first lines promise are not a guess.
+
+150 words of prose a minute (a textbook with formulas, not a novel), half a minute for each displayed equation and each
+figure, four seconds for each line of code that is not folded. Exercises and their solutions are not counted, nor is
+playing with the code. The sum is rounded to five minutes.
+"""
+
+import re
+
+from nbformat import NotebookNode
+
+WORDS_A_MINUTE = 150
+SECONDS = {"equation": 30, "figure": 30, "line of code": 4}
+EXERCISES = re.compile(r"^## Exercises$.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+EQUATION = re.compile(r"^\$\$.*?\$\$|^```\{math\}.*?^```", re.MULTILINE | re.DOTALL)
+CODE, FIGURE = "\x00code\x00", "\x00figure\x00"
+
+
+def minutes(notebook: NotebookNode) -> int:
+    """The minutes that a reader needs for a chapter without its exercises, rounded to five."""
+    text = EXERCISES.sub("", "\n\n".join(map(_shown, notebook.cells)))
+    counts = {"equation": len(EQUATION.findall(text)), "figure": text.count(FIGURE), "line of code": text.count(CODE)}
+    words = len(EQUATION.sub("", text.replace(FIGURE, "").replace(CODE, "")).split())
+    needed = words / WORDS_A_MINUTE + sum(SECONDS[kind] * number for kind, number in counts.items()) / 60
+    return 5 * max(1, round(needed / 5))
+
+
+def promised(notebook: NotebookNode) -> int | None:
+    """The minutes to read that a chapter states, or None if it states none."""
+    found = re.search(r"\*\*Time:\*\* (\d+) minutes to read", "\n".join(c.source for c in notebook.cells))
+    return int(found[1]) if found else None
+
+
+def _shown(cell: NotebookNode) -> str:
+    """What a reader sees of a cell: its words; or a mark for each line of code that is not folded and for its figure."""
+    if cell.cell_type == "markdown":
+        return str(cell.source)
+    folded = "hide-input" in cell.metadata.get("tags", ())
+    lines = 0 if folded else sum(bool(line.strip()) for line in cell.source.splitlines())
+    return CODE * lines + FIGURE * ("mystnb" in cell.metadata)
