@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import timm
 import torch
 import torchvision.models
 from helpers import MEAN, STD, nothing_changes, relative, says, small_network
@@ -28,6 +29,46 @@ from saliency_lib.models.running import evaluation_mode
 def published() -> sl.Classifier:
     """EfficientNet-Lite0 as published, taking images in [0, 1]."""
     return sl.as_classifier(lite.published_lite(EMBEDDED), lite.MEAN, lite.STD)
+
+
+# --- the architecture ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=[EMBEDDED, SECOND])
+def pair(request: pytest.FixtureRequest) -> tuple[nn.Module, nn.Module]:
+    """A network as published, ours and timm's."""
+    theirs = timm.create_model(f"tf_{request.param}").eval()
+    ours = lite.published_lite(request.param)
+    theirs.load_state_dict(dict(zip(theirs.state_dict(), ours.state_dict().values(), strict=True)))
+    return ours, theirs
+
+
+@pytest.mark.parametrize("kind", ["photos", "noise", "odd noise"])
+def test_scores_and_gradients_are_timms_to_the_last_bit(
+    kind: str, pair: tuple[nn.Module, nn.Module], photos: Tensor
+) -> None:
+    side = (129, 97) if kind == "odd noise" else (224, 224)
+    images = (255 * photos - 127) / 128 if kind == "photos" else torch.randn(2, 3, *side)
+    scores, gradients = [], []
+    for network in pair:
+        wanted = images.clone().requires_grad_()
+        scores.append(network(wanted))
+        gradients += torch.autograd.grad(scores[-1][:, 285].sum(), wanted)
+    assert torch.equal(*scores)
+    assert torch.equal(*gradients)
+    assert gradients[0].abs().max() > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "depth"), [("lite0", 1, 1), ("lite1", 1, 1.1), ("lite2", 1.1, 1.2), ("lite4", 1.4, 1.8)]
+)
+def test_width_and_depth_give_the_family(name: str, width: float, depth: float) -> None:
+    """The shape of every weight, in order, for members of which no weights are here, too."""
+    with torch.device("meta"):
+        ours, theirs = lite.EfficientNetLite(width, depth), timm.create_model(f"tf_efficientnet_{name}")
+    shapes = [[tuple(values.shape) for values in network.state_dict().values()] for network in (ours, theirs)]
+    assert shapes[0] == shapes[1]
+    assert [len(stage) for stage in ours.blocks] == [len(stage) for stage in theirs.blocks]
 
 
 # --- the embedded network ------------------------------------------------------------------------------------------
@@ -74,7 +115,8 @@ def test_in_float32_only_the_rounding_differs(
 def test_same_padding_is_tensorflows(kernel: int, stride: tuple[int, int], groups: int) -> None:
     """Outputs ceil(n / s); total padding max((outputs - 1) s + k - n, 0), the odd row at the end."""
     conv = nn.Conv2d(4, 2, kernel, stride, groups=groups).double()
-    same = lite.SameConv2d(conv)
+    same, fast = lite.SameConv2d(4, 2, kernel, stride, groups=groups).double(), lite.FastSameConv2d(conv)
+    same.load_state_dict(conv.state_dict())
     for height, width in ((1, 1), (2, 5), (6, 6), (7, 8), (9, 4), (12, 13)):
         x = torch.randn(2, 4, height, width, dtype=torch.float64)
         padding: list[int] = []
@@ -83,7 +125,8 @@ def test_same_padding_is_tensorflows(kernel: int, stride: tuple[int, int], group
             padding += [total // 2, total - total // 2]
         expected = conv(nn.functional.pad(x, padding))
         assert expected.shape[2:] == (-(-height // stride[0]), -(-width // stride[1]))
-        assert relative(same(x), expected) < 1e-12
+        assert torch.equal(same(x), expected)
+        assert relative(fast(x), expected) < 1e-12
 
 
 def test_no_batch_norm_is_left(embedded: sl.Classifier, published: nn.Module) -> None:

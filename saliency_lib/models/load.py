@@ -65,7 +65,7 @@ def load_model(name: str = EMBEDDED) -> Classifier:
 
 
 def _load_lite(name: str) -> Classifier:
-    from saliency_lib.models.lite import LITE, MEAN, STD, fast_lite  # here, because importing timm takes seconds
+    from saliency_lib.models.lite import LITE, MEAN, STD, fast_lite
 
     return Classifier(fast_lite(name), MEAN, STD, imagenet_categories(), LITE[name].size)
 
