@@ -31,26 +31,25 @@ MAX_PIXELS = 80_000_000
 
 @dataclass(frozen=True)
 class SamplePhoto:
-    """One photo that comes with the installed packages: its licence, and what a person says is in it.
+    """One photo that comes with the package: its author, license and source, and what a person says is in it.
 
-    `box` is `(x0, y0, x1, y1)` in pixels of the original photo, x1 and y1 exclusive, drawn by hand around the object
-    of class `label`.
+    `box` is `(x0, y0, x1, y1)` in pixels of the photo, x1 and y1 exclusive, drawn by hand around the object of class
+    `label`.
     """
 
     name: str
+    file: str
     title: str
     label: str
     box: tuple[int, int, int, int]
     author: str
     license: str
     source: str
-    package: str
-    file: str
 
     @property
     def path(self) -> Path:
         """Where the file lies on this machine."""
-        return Path(str(importlib.resources.files(self.package) / self.file))
+        return Path(str(importlib.resources.files("saliency_lib.data") / "photos" / self.file))
 
     def load(self) -> Image.Image:
         """The photo, RGB."""

