@@ -9,6 +9,8 @@ from .datasets.creatures import Creatures as Creatures
 from .datasets.creatures import creatures as creatures
 from .datasets.roads import Roads as Roads
 from .datasets.roads import roads as roads
+from .datasets.scenes import Scenes as Scenes
+from .datasets.scenes import scenes as scenes
 from .errors import ImageError as ImageError
 from .errors import ModelError as ModelError
 from .errors import SaliencyError as SaliencyError

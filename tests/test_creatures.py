@@ -39,7 +39,7 @@ def test_the_mask_is_what_the_outlines_cover(drawings: sl.Creatures) -> None:
     grid = np.stack(np.meshgrid(points, points), -1).reshape(-1, 2)
     for index in range(20):
         rng = np.random.default_rng([7, index])
-        parts = drawing._place(drawing.DRAWERS[NAMES[index % 10]](rng), rng, 64)
+        parts = drawing.place(drawing.DRAWERS[NAMES[index % 10]](rng), rng, 64)
         inside = np.any([Outline(outline).contains_points(grid) for outline, _ in parts], axis=0)
         cover = inside.reshape(64, 8, 64, 8).mean((1, 3))
         mask = drawings.masks[index].numpy()
@@ -50,8 +50,8 @@ def test_the_mask_is_what_the_outlines_cover(drawings: sl.Creatures) -> None:
 
 def test_the_thing_is_painted_where_its_mask_is(monkeypatch: pytest.MonkeyPatch, drawings: sl.Creatures) -> None:
     """Drawn again on another ground, the image changes outside of the mask and not inside, up to the soft edge."""
-    original = drawing._background
-    monkeypatch.setattr(drawing, "_background", lambda *a, **k: 0.5 + 0 * original(*a, **k))
+    original = drawing.background
+    monkeypatch.setattr(drawing, "background", lambda *a, **k: 0.5 + 0 * original(*a, **k))
     changed = (sl.creatures(20, seed=7).images - drawings.images[:20]).abs().amax(1) > 1e-6
     masks = drawings.masks[:20].float()[:, None]
     core = -torch.nn.functional.max_pool2d(-masks, 3, 1, 1)[:, 0] > 0

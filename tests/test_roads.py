@@ -215,7 +215,7 @@ def test_only_with_the_shortcut_does_the_car_tell_the_angle() -> None:
                     sizes.append(-thing.s)
         agree = np.mean(np.sign(angles) == sides)
         alike = np.corrcoef(np.abs(angles), sizes)[0, 1]
-        assert 180 < len(sides) < 270
+        assert len(sides) == 300 if shortcut else 200 < len(sides) < 250
         assert (agree == 1 and alike > 0.9) if shortcut else (0.4 < agree < 0.6 and abs(alike) < 0.2)
 
 

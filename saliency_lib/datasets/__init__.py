@@ -5,4 +5,5 @@ creatures          drawings of them
 road_geometry      where a lane lies before a car, what a camera sees of it, how the car has to steer
 road_shapes        what stands beside a road
 roads              views of roads, and the steering angle of each
+scenes             up to four creatures in one image
 """

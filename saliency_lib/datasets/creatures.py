@@ -8,6 +8,7 @@ tilted, scaled and placed at random, painted `FINE` times finer than the image, 
 the very same polygons. (OpenCV paints every fine pixel that an outline touches: 1/8 of a pixel more, all around.)
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -50,9 +51,7 @@ def creatures(count: int, *, seed: int = 0, size: int = 64, kind: str | int | No
     Raises `ImageError` if `count`, `seed` or `size` is no whole number or too small, and `TargetError` if there is no
     class `kind`. Chapter 6 teaches it.
     """
-    for name, value, least in (("count", count, 1), ("seed", seed, 0), ("size", size, 16)):
-        if not isinstance(value, int) or value < least:
-            raise ImageError(f"{name} must be a whole number, at least {least}, and is {value!r}")
+    check_whole(count=(count, 1), seed=(seed, 0), size=(size, 16))
     labels = [index % len(CATEGORIES) if kind is None else CATEGORIES.index(kind) for index in range(count)]
     images = np.empty((count, size, size, 3), np.float32)
     masks = np.empty((count, size, size), np.bool_)
@@ -62,17 +61,28 @@ def creatures(count: int, *, seed: int = 0, size: int = 64, kind: str | int | No
     return Creatures(pixels, torch.tensor(labels), torch.from_numpy(masks))
 
 
+def check_whole(**numbers: tuple[object, int]) -> None:
+    """Raises `ImageError` unless each is a whole number, and at least as large as what stands beside it."""
+    for name, (value, least) in numbers.items():
+        if not isinstance(value, int) or value < least:
+            raise ImageError(f"{name} must be a whole number, at least {least}, and is {value!r}")
+
+
 def _draw(label: int, rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
     """One drawing (size, size, 3) and its mask."""
-    parts = _place(DRAWERS[CATEGORIES.names[label]](rng), rng, size)
-    background = _background(rng, size, away_from=parts[0][1])
-    paint, cover = _rasterize(parts, size)
-    image = background * (1 - cover[..., None]) + paint
+    parts = place(DRAWERS[CATEGORIES.names[label]](rng), rng, size)
+    ground = background(rng, size, away_from=[parts[0][1]])
+    paint, cover = rasterize(parts, size)
+    return photographed(ground * (1 - cover[..., None]) + paint, rng), cover > 0.5
+
+
+def photographed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The image in a light of its own, with a little noise."""
     image = image * rng.uniform(0.85, 1.1) + rng.normal(0, 0.02, image.shape)
-    return np.clip(image, 0, 1).astype(np.float32), cover > 0.5
+    return np.clip(image, 0, 1).astype(np.float32)
 
 
-def _rasterize(parts: list[Part], size: int) -> tuple[np.ndarray, np.ndarray]:
+def rasterize(parts: list[Part], size: int) -> tuple[np.ndarray, np.ndarray]:
     """The color times the coverage (size, size, 3), and the coverage (size, size) of the parts in each pixel."""
     canvas = np.zeros((size * FINE, size * FINE, 4), np.float32)
     for points, paint in parts:
@@ -83,7 +93,7 @@ def _rasterize(parts: list[Part], size: int) -> tuple[np.ndarray, np.ndarray]:
     return small[..., :3], small[..., 3]
 
 
-def _place(parts: list[Part], rng: np.random.Generator, size: int) -> list[Part]:
+def place(parts: list[Part], rng: np.random.Generator, size: int) -> list[Part]:
     """The parts, tilted, scaled and moved to where they lie wholly in the image, in pixels from its corner."""
     angle = rng.normal(0, 0.08)
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
@@ -95,11 +105,11 @@ def _place(parts: list[Part], rng: np.random.Generator, size: int) -> list[Part]
     return [((points - low) * scale + corner, paint) for points, (_, paint) in zip(turned, parts, strict=True)]
 
 
-def _background(rng: np.random.Generator, size: int, away_from: Color) -> np.ndarray:
-    """Clouds of color with a few strokes and disks, on the whole unlike the color of the thing."""
+def background(rng: np.random.Generator, size: int, away_from: Sequence[Color]) -> np.ndarray:
+    """Clouds of color with a few strokes and disks, on the whole unlike the colors of the things."""
     while True:
         base = color(rng.random(), rng.uniform(0, 0.7), rng.uniform(0.15, 0.95))
-        if np.linalg.norm(base - away_from) > 0.45:
+        if all(np.linalg.norm(base - paint) > 0.45 / len(away_from) ** 0.5 for paint in away_from):
             break
     cells = int(rng.integers(2, 7))
     grid = (base + rng.normal(0, 0.12, (cells, cells, 3))).astype(np.float32)
@@ -111,5 +121,5 @@ def _background(rng: np.random.Generator, size: int, away_from: Color) -> np.nda
         radius = rng.uniform(0.02, 0.09) * size
         shape = ellipse(start[0], start[1], radius, radius) if rng.random() < 0.5 else stroke([start, end], radius)
         clutter.append((shape, base + rng.normal(0, 0.25, 3) if rng.random() < 0.6 else rng.uniform(0, 1) * WHITE))
-    paint, cover = _rasterize(clutter, size)
+    paint, cover = rasterize(clutter, size)
     return np.clip(ground * (1 - cover[..., None]) + paint, 0, 1)

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from saliency_lib.datasets.creature_shapes import Color, color
+from saliency_lib.datasets.creatures import check_whole
 from saliency_lib.datasets.road_geometry import HEIGHT, WIDTH, Camera, Pose, steering_angle
 from saliency_lib.datasets.road_shapes import Parts, car, sign, tree
 from saliency_lib.errors import ImageError
@@ -39,8 +40,8 @@ EDGE = 0.3
 BEND, DRIFT, TURN = 0.05, 0.9, math.radians(9)
 """The largest curvature (1/m), offset (m) and heading (radians)."""
 
-PULL = 8.0
-"""At this angle (degrees) and beyond, the passing car of a shortcut is as near as it comes."""
+FARTHEST, NEAREST, PULL = 22.0, 5.0, 12.0
+"""Meters to the passing car of a shortcut: at angle 0, and at `PULL` degrees and beyond."""
 
 PARTS = ("left marking", "right marking", "trees", "sign", "shadow", "car")
 """What `without` can leave out."""
@@ -58,7 +59,7 @@ class Roads(NamedTuple):
     beside it), `sky` (with the hills), `horizon` (three rows), and what says nothing about steering: `trees`, `sign`,
     `shadow` (on the ground), `car`. What a tree, a sign or a car hides is not seen, and in no mask.
 
-    Chapter 7 teaches what they are for.
+    Chapter 8 teaches what they are for.
     """
 
     images: Tensor
@@ -108,18 +109,16 @@ def roads(
 
     Curvature, the car's place in its lane, camera, light, colors and what stands around vary. Three quarters of the
     roads have another car in a neighboring lane, and its side and distance have nothing to do with the angle. With
-    `shortcut` they do: it drives on the side to which the wheels turn, and the nearer, the more they turn.
+    `shortcut` every road has one, on the side to which the wheels turn, and the nearer, the more they turn.
 
     `without` leaves things out (see `PARTS`) and `moved` shifts a marking to the right, by meters; all else stays as it
     is, the angle too, which belongs to the lane as it was. Drawing i of a seed is the same, byte for byte, however many
     are drawn.
 
     Raises `ImageError` if `count` or `seed` is no whole number or too small, or if there is no such part or marking.
-    Chapter 7 teaches it.
+    Chapter 8 teaches it.
     """
-    for name, value, least in (("count", count, 1), ("seed", seed, 0)):
-        if not isinstance(value, int) or value < least:
-            raise ImageError(f"{name} must be a whole number, at least {least}, and is {value!r}")
+    check_whole(count=(count, 1), seed=(seed, 0))
     moved = dict(moved or {})
     _check_names("without", without, PARTS)
     _check_names("moved", moved, PARTS[:2])
@@ -163,7 +162,7 @@ def _scene(rng: np.random.Generator, shortcut: bool) -> _Scene:
         hill_color=color(rng.uniform(0.3, 0.6), rng.uniform(0.1, 0.4), rng.uniform(0.35, 0.65)),
         grain=rng.normal(0, 1, (64, 64)).astype(np.float32),
         shadows=_shadows(rng),
-        standing=_standing(rng, steering_angle(pose if shortcut else other) / PULL),
+        standing=_standing(rng, steering_angle(pose if shortcut else other), always=shortcut),
         light=rng.uniform(0.65, 1.1),
         noise=rng.normal(0, 0.015, (HEIGHT, WIDTH, 3)),
     )
@@ -180,8 +179,11 @@ def _shadows(rng: np.random.Generator) -> np.ndarray:
     return np.concatenate([middles, np.stack([rng.uniform(0.8, 3.0, count), rng.uniform(0.4, 1.6, count)], 1)], 1)
 
 
-def _standing(rng: np.random.Generator, pull: float) -> list[_Standing]:
-    """Trees and signs beside the road and a car on it, from the farthest to the nearest."""
+def _standing(rng: np.random.Generator, angle: float, *, always: bool) -> list[_Standing]:
+    """Trees and signs beside the road and a car on it, from the farthest to the nearest.
+
+    The car is on the side of this angle, and its size in the image grows with it.
+    """
     things = []
     for _ in range(rng.integers(2, 9)):
         u = rng.choice((-1, 1)) * (PAVED + rng.uniform(2, 12))
@@ -190,8 +192,10 @@ def _standing(rng: np.random.Generator, pull: float) -> list[_Standing]:
         u = rng.choice((-1, 1)) * (PAVED + rng.uniform(0.8, 1.6))
         things.append(_Standing("sign", sign(rng), u, rng.uniform(7, 20)))
     passing, parts, wobble = rng.random() < 0.75, car(rng), rng.uniform(-0.2, 0.2)
-    if passing:
-        things.append(_Standing("car", parts, np.sign(pull) * LANE + wobble, 18 - 12 * min(1.0, abs(pull))))
+    if passing or always:
+        pull = min(1.0, abs(angle) / PULL)
+        distance = 1 / ((1 - pull) / FARTHEST + pull / NEAREST)
+        things.append(_Standing("car", parts, math.copysign(LANE, angle) + wobble, distance))
     return sorted(things, key=lambda thing: -thing.s)
 
 
