@@ -59,9 +59,10 @@ def network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture(autouse=True)
-def seeded() -> None:
-    """Each test draws the same numbers wherever it runs."""
+def seeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test draws the same numbers wherever it runs, with live controls, unlike the chapters beside it."""
     torch.manual_seed(0)
+    monkeypatch.delenv("SALIENCY_STATIC", raising=False)
 
 
 @pytest.fixture(params=["cpu", "cuda"])

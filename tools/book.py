@@ -1,12 +1,12 @@
 """The command line of the workshop: `python -m tools.book COMMAND`.
 
 book       run stale chapters again, build the site, say where it is      (make book)
-test       check everything, run every test and every chapter             (make test)
-serve      the same as book, then serve the site on this machine          (make serve)
-refresh    run stale chapters again            [CHAPTER ...] [--force] [--timeout SECONDS] [--check]
-colab      write the notebooks that Colab opens                    [--check]
-build      build the site, warnings being errors                   [--force]
-check      say what is stale or missing, and run nothing
+test       every test and every chapter, in one run of pytest             (make test)
+serve      the same as book, then show the site to this machine           (make serve)
+refresh    run stale chapters again            [CHAPTER ...] [--force] [--timeout SECONDS]
+colab      write the notebooks that Colab opens
+build      build the site, warnings being errors
+check      say which chapters and which copies for Colab are stale, and run nothing
 """
 
 import argparse
@@ -15,8 +15,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools import checks, colab, refresh, site, verify
+from tools import colab, refresh, site
 from tools.project import ROOT, BookError, Project
+
+CHAPTERS = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
+# Any other distribution would split a chapter between two kernels.
+SHARED = ["-n", "2", "--dist", "loadscope"]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,15 +30,11 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("book")
-    commands.add_parser("test")
-    commands.add_parser("check")
+    for name in ("book", "test", "check", "colab", "build"):
+        commands.add_parser(name)
     commands.add_parser("serve").add_argument("--port", type=int, default=8000)
-    commands.add_parser("build").add_argument("--force", action="store_true")
-    commands.add_parser("colab").add_argument("--check", action="store_true")
     again = commands.add_parser("refresh")
     again.add_argument("chapters", nargs="*", type=Path)
-    again.add_argument("--check", action="store_true")
     again.add_argument("--force", action="store_true")
     again.add_argument("--timeout", type=int, default=600)
     return top
@@ -43,37 +43,25 @@ def parser() -> argparse.ArgumentParser:
 def make(project: Project) -> None:
     """Everything from stale sources to a finished site."""
     print("Chapters:")
-    run(project, project.chapters)
+    refresh.refresh(project, project.chapters)
     colab.write(project)
     site.build(project)
-
-
-def run(project: Project, chapters: list[Path], *, force: bool = False, timeout: int = 600) -> None:
-    """Refresh chapters; raises BookError if one failed."""
-    failures = refresh.refresh(project, chapters, force=force, timeout=timeout)
-    if failures:
-        raise BookError(f"{len(failures)} of {len(chapters)} chapters could not be brought up to date.")
-
-
-def where(project: Project) -> None:
-    """Say where the site is and how to open it."""
-    index = project.site / "index.html"
-    print(f"\nThe book is at {index}\nOpen it in a browser: {index.as_uri()}  (or over http: make serve)")
 
 
 def serve(project: Project, port: int) -> None:
     """Show the site to this machine until interrupted; raises BookError if the port is taken."""
     command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(project.site)]
     with contextlib.suppress(KeyboardInterrupt):
-        if subprocess.call(command) == 0:
-            return
-        raise BookError(f"Port {port} cannot be used: choose another with --port.")
+        if subprocess.call(command) != 0:
+            raise BookError(f"Port {port} cannot be used: choose another with --port.")
 
 
-def require(problems: list[str]) -> None:
-    """Raise BookError if there are problems, one a line."""
-    if problems:
-        raise BookError("\n".join(problems))
+def test(project: Project) -> None:
+    """Run every test and every chapter; raises BookError if one failed."""
+    environment = {"OMP_NUM_THREADS": "1", **refresh.kernel_environment(project.root)}
+    command = [sys.executable, "-m", "pytest", *SHARED, *CHAPTERS, "tests", *map(str, project.chapters)]
+    if subprocess.call(command, cwd=project.root, env=environment, stdin=subprocess.DEVNULL):
+        raise BookError("Not everything passed.")
 
 
 def dispatch(options: argparse.Namespace) -> None:
@@ -82,26 +70,24 @@ def dispatch(options: argparse.Namespace) -> None:
     match options.command:
         case "book":
             make(project)
-            where(project)
+            index = project.site / "index.html"
+            print(f"\nThe book is at {index}\nOpen it in a browser: {index.as_uri()}  (or over http: make serve)")
         case "serve":
             make(project)
             serve(project, options.port)
+        case "test":
+            test(project)
         case "build":
-            site.build(project, force=options.force)
-        case "check":
-            require(checks.problems(project))
-            print(checks.GOOD)
-        case "colab" if options.check:
-            require(checks.colab(project))
+            site.build(project)
         case "colab":
             colab.write(project)
-        case "refresh" if options.check:
-            require(checks.stale(project))
         case "refresh":
             chapters = [path.resolve() for path in options.chapters] or project.chapters
-            run(project, chapters, force=options.force, timeout=options.timeout)
-        case "test":
-            verify.verify(project)
+            refresh.refresh(project, chapters, force=options.force, timeout=options.timeout)
+        case "check":
+            if problems := [*refresh.stale(project), *colab.stale(project)]:
+                raise BookError("\n".join(problems))
+            print("Chapters and their copies for Colab are up to date.")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -19,28 +19,13 @@ class Bibliography:
             raise BookError(f"the bibliography has no entry {key}.")
         return self.entries[key]
 
-    def names(self, key: str) -> str:
-        """The authors as a citation names them: one, two, or the first of many."""
-        return authors(self.entry(key))
-
-    def textual(self, key: str) -> str:
-        """A citation that is part of a sentence, linked where there is an address: Simonyan et al. (2013)."""
-        return self.linked(key, f"{self.names(key)} ({self.entry(key).fields['year']})")
-
-    def parenthetical(self, keys: list[str]) -> str:
-        """A citation in brackets: (Simonyan et al., 2013; Smilkov et al., 2017)."""
-        parts = [self.linked(key, f"{self.names(key)}, {self.entry(key).fields['year']}") for key in keys]
-        return f"({'; '.join(parts)})"
-
-    def linked(self, key: str, text: str) -> str:
-        """Text as a link to the entry's address, if it has one."""
-        address = self.address(key)
-        return f"[{text}]({address})" if address else text
-
-    def address(self, key: str) -> str:
-        """The entry's DOI or URL as an address; empty if it has neither."""
-        fields = self.entry(key).fields
-        return f"https://doi.org/{fields['doi']}" if "doi" in fields else fields.get("url", "")
+    def citation(self, keys: list[str], *, in_text: bool) -> str:
+        """A citation in a sentence, Simonyan et al. (2013), or in brackets, (Simonyan et al., 2013)."""
+        form, parts = "{} ({})" if in_text else "{}, {}", []
+        for key in keys:
+            entry = self.entry(key)
+            parts.append(self.linked(key, form.format(authors(entry), entry.fields["year"])))
+        return ", ".join(parts) if in_text else f"({'; '.join(parts)})"
 
     def reference(self, key: str) -> str:
         """The entry's line in a list of references, as Markdown."""
@@ -49,6 +34,12 @@ class Bibliography:
         where = next((plain(entry.fields[k]) for k in ("journal", "booktitle", "publisher") if k in entry.fields), "")
         title = self.linked(key, plain(entry.fields["title"]))
         return f"- {people} ({entry.fields['year']}). {title}.{f' *{where}*.' if where else ''}"
+
+    def linked(self, key: str, text: str) -> str:
+        """Text as a link to the entry's DOI or URL, if it has one."""
+        fields = self.entry(key).fields
+        address = f"https://doi.org/{fields['doi']}" if "doi" in fields else fields.get("url")
+        return f"[{text}]({address})" if address else text
 
 
 def authors(entry: Entry) -> str:

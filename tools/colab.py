@@ -13,12 +13,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from tools.citations import Bibliography
 from tools.labels import labels
 from tools.markdown import Markdown, colab_address
-from tools.myst import Directive, parse
 from tools.project import Project
-from tools.tidy import METADATA, dumps, read
+from tools.tidy import METADATA, dumps, read, replace
 
-BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
-ABOUT = """[![Open in Colab]({badge})]({address}/{name})
+ABOUT = """[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({address}/{name})
 
 *Chapter {number} of [Deep Inside ConvNets]({repository}), a book you can run. Written by a program from
 `chapters/{name}`, which is where to propose changes. Run all cells from the top (Runtime → Run all); no GPU is
@@ -27,30 +25,25 @@ INSTALL = """# The book's package, where it is not installed yet; Colab keeps it
 import importlib.util
 
 if importlib.util.find_spec("saliency_lib") is None:
-    %pip install --quiet "saliency_lib @ git+{repository}@{branch}\""""
+    %pip install --quiet "saliency_lib[chapters] @ git+{repository}@{branch}\""""
 
 
 def notebooks(project: Project) -> dict[Path, str]:
     """Path and text of every generated notebook."""
     known = labels(project)
-    bibliography = Bibliography(project.root / "reference" / "references.bib")
-    folder = project.root / "colab"
-    return {
-        folder / page.name: dumps(notebook(Markdown(project, page, known, bibliography))) for page in project.chapters
-    }
+    works = Bibliography(project.root / "reference" / "references.bib")
+    copies = {page.name: notebook(Markdown(project, page, known, works)) for page in project.chapters}
+    return {project.root / "colab" / name: dumps(copy) for name, copy in copies.items()}
 
 
 def notebook(markdown: Markdown) -> NotebookNode:
     """The generated copy of one chapter."""
-    project, page = markdown.project, markdown.page
-    folded: list[str] = []
-    cells = head(project, page)
-    for cell in read(page).cells:
-        copy = converted(cell, markdown)
-        if any(isinstance(p, Directive) and p.name == "solution-start" for p in parse(cell.source)):
+    cells, folded = head(markdown.project, markdown.page), []
+    for cell in read(markdown.page).cells:
+        cells += converted(cell, markdown)
+        if cell.cell_type == "markdown" and "{solution-start}" in cell.source:
             # Colab folds what follows a heading; a <details> cannot reach over code cells.
             folded.append(cell.id)
-        cells += copy
     if markdown.cited:
         works = [markdown.bibliography.reference(key) for key in sorted(markdown.cited)]
         cells.append(new_markdown_cell("## Works cited\n\n" + "\n".join(works), id="works-cited"))
@@ -60,15 +53,11 @@ def notebook(markdown: Markdown) -> NotebookNode:
 
 def head(project: Project, page: Path) -> list[NotebookNode]:
     """The cells that come before the chapter: what this is, and the installation."""
-    about = ABOUT.format(
-        badge=BADGE,
-        address=colab_address(project.repository, project.branch),
-        repository=project.repository,
-        name=page.name,
-        number=project.numbers.get(page, ""),
-    )
-    install = INSTALL.format(repository=project.repository, branch=project.branch)
-    return [new_markdown_cell(about, id="about-this-copy"), new_code_cell(install, id="install")]
+    about = {"name": page.name, "number": project.numbers.get(page, ""), "repository": project.repository}
+    return [
+        new_markdown_cell(ABOUT.format(address=colab_address(project), **about), id="about-this-copy"),
+        new_code_cell(INSTALL.format(repository=project.repository, branch=project.branch), id="install"),
+    ]
 
 
 def converted(cell: NotebookNode, markdown: Markdown) -> list[NotebookNode]:
@@ -85,25 +74,24 @@ def converted(cell: NotebookNode, markdown: Markdown) -> list[NotebookNode]:
     return result
 
 
+def changes(project: Project) -> dict[Path, str | None]:
+    """What would have to be written in `colab/`; None for a file that is left over."""
+    wanted = notebooks(project)
+    there = {path: path.read_text("utf-8") for path in (project.root / "colab").glob("*.ipynb")}
+    return {path: wanted.get(path) for path in sorted({*wanted, *there}) if wanted.get(path) != there.get(path)}
+
+
 def write(project: Project) -> None:
     """Bring `colab/` up to date: changed notebooks written, orphans removed."""
-    wanted = notebooks(project)
-    folder = project.root / "colab"
-    folder.mkdir(exist_ok=True)
-    for orphan in set(folder.glob("*.ipynb")) - set(wanted):
-        orphan.unlink()
-    for path, text in wanted.items():
-        if not path.is_file() or path.read_text("utf-8") != text:
-            path.write_text(text, "utf-8", newline="\n")
-            print(f"  {project.relative(path)}: written")
+    (project.root / "colab").mkdir(exist_ok=True)
+    for path, text in changes(project).items():
+        if text is None:
+            path.unlink()
+        else:
+            replace(path, text)
+        print(f"  {project.relative(path)}: {'written' if text else 'removed'}")
 
 
 def stale(project: Project) -> list[str]:
-    """What is wrong with `colab/`, one sentence a file."""
-    wanted = notebooks(project)
-    there = set((project.root / "colab").glob("*.ipynb"))
-    problems = [f"{project.relative(path)} is left over." for path in sorted(there - set(wanted))]
-    for path, text in wanted.items():
-        if not path.is_file() or path.read_text("utf-8") != text:
-            problems.append(f"{project.relative(path)} is not what its chapter gives now: python -m tools.book colab")
-    return problems
+    """The files of `colab/` that are not what the chapters give now, one sentence each."""
+    return [f"{project.relative(path)} is not up to date: python -m tools.book colab" for path in changes(project)]

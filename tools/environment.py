@@ -8,44 +8,22 @@ Python 3.6, so that it can say what is wrong instead of failing with a SyntaxErr
 
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
-import threading
 import time
-from typing import Callable, List, NoReturn, Optional, Tuple
 
 OLDEST = (3, 11)
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-INPUTS = ("requirements.txt", "constraints.txt", "pyproject.toml")
+INPUTS = ("requirements.txt", "pyproject.toml")
 
 
-def fail(sentence: str) -> NoReturn:
-    """End with one sentence and exit code 2."""
-    sys.stderr.write(sentence + "\n")
-    raise SystemExit(2)
-
-
-def newer_python() -> Optional[str]:
-    """Path of a Python that is new enough, among those a shell would find; None where there is none."""
-    for minor in range(OLDEST[1] + 6, OLDEST[1] - 1, -1):
-        found = shutil.which(f"python3.{minor}")
-        if found and subprocess.call([found, "-c", ""], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0:
-            return found
-    return None
-
-
-def require_python(version: Tuple[int, ...], newer: Callable[[], Optional[str]] = newer_python) -> None:
-    """Go on under a Python that is new enough, or say in one sentence that there is none."""
-    if version[:2] >= OLDEST:
-        return
-    other = newer()
-    if other:
-        raise SystemExit(subprocess.call([other, "-m", "tools.environment", *sys.argv[1:]], cwd=ROOT))
-    fail(
-        f"The book needs Python {OLDEST[0]}.{OLDEST[1]} or newer, and this is {version[0]}.{version[1]}. "
-        "Install one (python.org, or your package manager), then say which: make book PYTHON=/path/to/python3"
-    )
+def require_python(version: tuple) -> None:
+    """Go on under a Python that is new enough, or end with one sentence."""
+    if version < OLDEST:
+        sys.exit(
+            f"The book needs Python {OLDEST[0]}.{OLDEST[1]} or newer, and this is {version[0]}.{version[1]}. "
+            "Install one (python.org, or your package manager), then say which: make book PYTHON=/path/to/python3"
+        )
 
 
 def interpreter(venv: str) -> str:
@@ -74,37 +52,37 @@ def create(venv: str) -> None:
     """Make an empty virtual environment, replacing a broken one."""
     print("Creating .venv ...", flush=True)
     if subprocess.call([sys.executable, "-m", "venv", "--clear", venv]) != 0:
-        fail("No virtual environment could be made; on Debian and Ubuntu it takes: apt install python3-venv")
+        sys.exit("No virtual environment could be made; on Debian and Ubuntu it takes: apt install python3-venv")
 
 
 def install(python: str, root: str) -> None:
-    """Install requirements.txt with a progress line; pip's own words are shown only if it fails."""
+    """Install requirements.txt and the package, with a progress line; pip's own words are shown only if it fails."""
     print("Installing requirements.txt (PyTorch is large: a few minutes the first time) ...", flush=True)
-    command = [python, "-m", "pip", "install", "--no-compile", "--disable-pip-version-check", "-r", "requirements.txt"]
-    environment = dict(os.environ, PIP_PROGRESS_BAR="off", PYTHONUNBUFFERED="1")
-    lines: List[str] = []
-    started = told = time.time()
-    pip = subprocess.Popen(
-        command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True
-    )
-    # pip is silent for minutes while it unpacks: read in a thread, so that the progress line keeps coming.
-    reader = threading.Thread(target=lambda: lines.extend(pip.stdout or ()), daemon=True)
-    reader.start()
+    command = [python, "-m", "pip", "install", "--no-compile", "--disable-pip-version-check"]
+    command += ["--progress-bar", "off", "-r", "requirements.txt", "-e", "."]
+    started, path = time.time(), os.path.join(root, ".venv", "pip.log")
+    with open(path, "w", encoding="utf-8") as log:
+        unbuffered = dict(os.environ, PYTHONUNBUFFERED="1")
+        pip = subprocess.Popen(command, cwd=root, stdout=log, stderr=subprocess.STDOUT, env=unbuffered)
     while pip.poll() is None:
-        time.sleep(0.2)
-        if time.time() - told > 10:
-            told = time.time()
-            print(f"  {told - started:3.0f} s  {lines[-1].strip()[:80] if lines else ''}", flush=True)
-    reader.join()
+        try:
+            pip.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            print(f"  {time.time() - started:3.0f} s  {last_lines(path, 1).strip()[:80]}", flush=True)
     if pip.returncode != 0:
-        sys.stderr.write("".join(lines[-20:]))
-        fail("pip could not install requirements.txt; its last lines are above.")
+        sys.exit(last_lines(path, 20) + "pip could not install requirements.txt; its last lines are above.")
     print(f"Installed in {time.time() - started:.0f} s.", flush=True)
+
+
+def last_lines(path: str, count: int) -> str:
+    """The end of a text file that may still be growing."""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return "".join(file.readlines()[-count:])
 
 
 def ensure(root: str = ROOT) -> str:
     """Path of the environment's Python, after making or renewing the environment where that is needed."""
-    venv = os.environ.get("BOOK_VENV") or os.path.join(root, ".venv")
+    venv = os.path.join(root, ".venv")
     python, stamp = interpreter(venv), os.path.join(venv, ".installed")
     current = digest(root)
     if not works(python):
@@ -120,16 +98,14 @@ def ensure(root: str = ROOT) -> str:
     return python
 
 
-def main() -> NoReturn:
+def main() -> None:
     """Prepare the environment, then hand the command over to it."""
     require_python(tuple(sys.version_info[:2]))
     python = ensure()
-    if len(sys.argv) == 1:
-        raise SystemExit(0)
     try:
-        raise SystemExit(subprocess.call([python, "-m", "tools.book", *sys.argv[1:]], cwd=ROOT))
+        sys.exit(subprocess.call([python, "-m", "tools.book", *sys.argv[1:]], cwd=ROOT) if sys.argv[1:] else 0)
     except KeyboardInterrupt:
-        raise SystemExit(130) from None
+        sys.exit(130)
 
 
 if __name__ == "__main__":

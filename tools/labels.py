@@ -10,14 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.myst import TARGET, Directive, Text, substitute, walk
+from tools.myst import INLINE, LABELLED, TARGET, Directive, Text, walk
 from tools.project import BookError, Project
 from tools.tidy import read
 
-FIGURES = frozenset({"figure"})
-EQUATIONS = frozenset({"math"})
-EXERCISES = frozenset({"exercise", "exercise-start"})
-UNNUMBERED = frozenset({"prf:proof"})
+KINDS = {"figure": "Figure", "exercise": "Exercise", "exercise-start": "Exercise"}
 
 
 @dataclass(frozen=True)
@@ -37,53 +34,25 @@ class Label:
         return f"{self.kind} {self.number}" if self.number else self.title
 
 
-@dataclass(frozen=True)
-class Found:
-    """Something that can be referred to, before it is counted."""
-
-    kind: str
-    label: str
-    title: str = ""
-
-
-def found_in_text(text: str) -> Iterator[Found]:
-    """The numbered things and labelled headings of a MyST text, in order."""
+def found_in_text(text: str) -> Iterator[tuple[str, str, str]]:
+    """Kind, label and title of the numbered things and labelled headings of a MyST text, each kind in order."""
     for piece in walk(text):
         if isinstance(piece, Directive):
-            yield from _found_in_directive(piece)
+            if piece.name == "math" and piece.label:
+                yield "Equation", piece.label, ""
+            elif piece.name in KINDS:
+                yield KINDS[piece.name], piece.label, piece.argument
+            elif piece.name.startswith("prf:") and piece.name != "prf:proof":
+                yield piece.name.removeprefix("prf:").title(), piece.label, piece.argument
         elif isinstance(piece, Text):
-            yield from _found_in_prose(piece.text)
+            for match in TARGET.finditer(piece.text):
+                heading = re.match(r"\s*#+\s+(.+)", piece.text[match.end() :])
+                yield "", match["label"], heading[1].strip() if heading else ""
+            displays = (LABELLED.fullmatch(match["display"] or "") for match in INLINE.finditer(piece.text))
+            yield from (("Equation", math["label"], "") for math in displays if math and math["label"])
 
 
-def _found_in_directive(piece: Directive) -> Iterator[Found]:
-    if piece.name in EQUATIONS and piece.label:
-        yield Found("Equation", piece.label)
-    elif piece.name in FIGURES:
-        yield Found("Figure", piece.label)
-    elif piece.name in EXERCISES and "nonumber" not in piece.options:
-        yield Found("Exercise", piece.label, piece.argument)
-    elif piece.name.startswith("prf:") and piece.name not in UNNUMBERED:
-        yield Found(piece.name.removeprefix("prf:").title(), piece.label, piece.argument)
-
-
-def _found_in_prose(text: str) -> Iterator[Found]:
-    headings = {}
-    for match in TARGET.finditer(text):
-        heading = re.match(r"\s*#+\s+(.+)", text[match.end() :])
-        headings[match["label"]] = heading[1].strip() if heading else ""
-    yield from (Found("", label, title) for label, title in headings.items())
-    equations: list[Found] = []
-
-    def equation(body: str, label: str) -> str:
-        if label:
-            equations.append(Found("Equation", label))
-        return ""
-
-    substitute(text, role=lambda name, content: "", display=equation)
-    yield from equations
-
-
-def found_in_page(page: Path) -> Iterator[Found]:
+def found_in_page(page: Path) -> Iterator[tuple[str, str, str]]:
     """The same for a whole page, figures made by code cells included."""
     if page.suffix == ".md":
         yield from found_in_text(page.read_text("utf-8"))
@@ -92,7 +61,7 @@ def found_in_page(page: Path) -> Iterator[Found]:
         if cell.cell_type == "markdown":
             yield from found_in_text(cell.source)
         elif figure := cell.metadata.get("mystnb", {}).get("figure"):
-            yield Found("Figure", figure.get("name", ""))
+            yield "Figure", figure.get("name", ""), ""
 
 
 def labels(project: Project) -> dict[str, Label]:
@@ -101,12 +70,11 @@ def labels(project: Project) -> dict[str, Label]:
     for page in project.pages:
         chapter = project.numbers.get(page)
         counts: Counter[str] = Counter()
-        for found in found_in_page(page):
-            counts[found.kind] += 1
-            number = f"{chapter}.{counts[found.kind]}" if chapter else str(counts[found.kind])
-            if not found.label:
-                continue
-            if found.label in known:
-                raise BookError(f"{project.relative(page)}: the label {found.label} is taken already.")
-            known[found.label] = Label(found.kind, number if found.kind else "", found.title, page)
+        for kind, label, title in found_in_page(page):
+            counts[kind] += 1
+            number = f"{chapter}.{counts[kind]}" if chapter else str(counts[kind])
+            if label in known:
+                raise BookError(f"{project.relative(page)}: the label {label} is taken already.")
+            if label:
+                known[label] = Label(kind, number if kind else "", title, page)
     return known

@@ -7,13 +7,13 @@ from posixpath import normpath
 
 from tools.citations import Bibliography
 from tools.labels import Label
-from tools.myst import TARGET, Code, Directive, Text, parse, split_title, substitute
+from tools.myst import INLINE, LABELLED, TARGET, Code, Directive, Text, parse, split_title
 from tools.project import BookError, Project
 
-ADMONITIONS = frozenset("attention caution danger error hint important note seealso tip warning".split())  # noqa: SIM905
-SOLUTIONS = frozenset({"solution", "dropdown"})
-LINK = re.compile(r"(?P<start>!?\[[^\]\n]*\]\()(?P<path>[^)\s:#]+\.(?:ipynb|md|png|webp|svg|jpg))(?P<end>[^)]*\))")
+ADMONITIONS = frozenset({"attention", "caution", "danger", "hint", "important", "note", "seealso", "tip", "warning"})
 API_ROLES = frozenset({"func", "class", "meth", "mod", "attr", "obj", "data", "exc"})
+IGNORED = re.compile(r"^(%.*|\+\+\+.*)\n", re.MULTILINE)
+LINK = re.compile(r"(?P<start>!?\[[^\]\n]*\]\()(?P<path>[^)\s:#]+\.(?:ipynb|md|png|webp|svg|jpg))(?P<end>[^)]*\))")
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Markdown:
     page: Path
     labels: dict[str, Label]
     bibliography: Bibliography
-    cited: dict[str, None] = field(default_factory=dict)
+    cited: set[str] = field(default_factory=set)
 
     def convert(self, text: str) -> str:
         """Plain Markdown for a MyST text; raises BookError for what it does not know."""
@@ -41,20 +41,27 @@ class Markdown:
 
     def prose(self, text: str) -> str:
         """Roles, labelled math, targets, comments and links of a text without directives."""
-        text = TARGET.sub("", text + "\n")
-        text = re.sub(r"^(%.*|\+\+\+.*)\n", "", text, flags=re.MULTILINE)
-        text = substitute(text, self.role, self.equation)
-        return LINK.sub(lambda m: m["start"] + self.address(m["path"], m["start"][0] == "!") + m["end"], text).rstrip(
-            "\n"
-        )
+        text = IGNORED.sub("", TARGET.sub("", text + "\n"))
+        return LINK.sub(self.link, INLINE.sub(self.inline, text)).rstrip("\n")
 
-    def equation(self, body: str, label: str) -> str:
+    def inline(self, match: re.Match[str]) -> str:
+        """A role or displayed math as Markdown; code and math in a line as they are."""
+        if match["role"]:
+            return self.role(match["role"], " ".join(match["content"].split()))
+        math = LABELLED.fullmatch(match["display"] or "")
+        return self.equation(math["body"], math["label"]) if math else match[0]
+
+    def equation(self, body: str, label: str | None) -> str:
         """Displayed math with its number."""
         body = body.strip()
         if "\\\\" in body and "\\begin" not in body:
             body = f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
         tag = f" \\tag{{{self.known(label).number}}}" if label else ""
         return f"$$\n{body}{tag}\n$$"
+
+    def link(self, match: re.Match[str]) -> str:
+        """A link or picture whose file is in the book, with an address that works everywhere."""
+        return match["start"] + self.address(match["path"], picture=match["start"][0] == "!") + match["end"]
 
     def known(self, label: str) -> Label:
         """What a label stands for; raises BookError for an unknown one."""
@@ -71,48 +78,38 @@ class Markdown:
             case "numref":
                 return title.replace("%s", self.known(target).number) if title else self.known(target).name
             case "ref" | "prf:ref" | "exercise:ref":
-                return self.reference(title, self.known(target))
+                label = self.known(target)
+                text = title or label.name
+                return text if label.page == self.page else f"[{text}]({self.page_address(label.page)})"
             case "doc":
                 return f"[{title or self.title(target)}]({self.address(target)})"
             case "term":
                 return f"*{title or target}*"
             case "math":
                 return f"${content}$"
-            case "cite:t" | "cite:p" | "cite":
-                return self.citation(name, [key.strip() for key in content.split(",")])
+            case "cite:t" | "cite:p":
+                keys = [key.strip() for key in content.split(",")]
+                self.cited.update(keys)
+                return self.bibliography.citation(keys, in_text=name == "cite:t")
         if name.removeprefix("py:") in API_ROLES:
             return f"`{title or target.removeprefix('~').removeprefix('saliency_lib.')}`"
         raise BookError(f"{self.project.relative(self.page)}: Colab copies cannot show the role {{{name}}}.")
 
-    def reference(self, title: str, label: Label) -> str:
-        """A reference, as a link where it leads to another page."""
-        text = title or label.name
-        return text if label.page == self.page else f"[{text}]({self.page_address(label.page)})"
-
-    def citation(self, name: str, keys: list[str]) -> str:
-        """A citation in the text or in brackets."""
-        self.cited.update(dict.fromkeys(keys))
-        if name == "cite:t":
-            return ", ".join(self.bibliography.textual(key) for key in keys)
-        return self.bibliography.parenthetical(keys)
-
     def title(self, target: str) -> str:
         """The heading of the page that a {doc} role names."""
         page = self.resolved(target)
-        text = page.read_text("utf-8")
-        heading = re.search(r'^\s*"?# (.+?)(?:\\n)?"?,?$', text, re.MULTILINE)
+        heading = re.search(r'^\s*"?# (.+?)(?:\\n)?"?,?$', page.read_text("utf-8"), re.MULTILINE)
         return heading[1] if heading else page.stem
 
     def resolved(self, target: str) -> Path:
         """The page of the book that a path without suffix, from here or from the root, leads to."""
-        start = self.project.root if target.startswith("/") else self.page.parent
-        path = start / target.lstrip("/")
+        path = (self.project.root if target.startswith("/") else self.page.parent) / target.lstrip("/")
         for candidate in (path, Path(f"{path}.ipynb"), Path(f"{path}.md")):
             if candidate.is_file():
                 return Path(normpath(candidate))
         raise BookError(f"{self.project.relative(self.page)} links to {target}, which is not there.")
 
-    def address(self, target: str, picture: bool = False) -> str:
+    def address(self, target: str, *, picture: bool = False) -> str:
         """The address on the web of a file of the book."""
         path = self.resolved(target)
         if picture:
@@ -121,44 +118,39 @@ class Markdown:
 
     def page_address(self, page: Path) -> str:
         """Where a page can be read: chapters in Colab, other pages in the repository."""
-        repository, branch = self.project.repository, self.project.branch
         if page.suffix == ".ipynb":
-            return f"{colab_address(repository, branch)}/{page.name}"
-        return f"{repository}/blob/{branch}/{self.project.relative(page)}"
+            return f"{colab_address(self.project)}/{page.name}"
+        return f"{self.project.repository}/blob/{self.project.branch}/{self.project.relative(page)}"
 
     def directive(self, piece: Directive) -> str:
         """A directive as Markdown."""
-        title = self.prose(piece.argument)
-        if piece.name == "math":
+        title, name = self.prose(piece.argument), piece.name
+        if name == "math":
             return self.equation(piece.body or piece.argument, piece.label)
-        if piece.name in ADMONITIONS or piece.name == "admonition":
-            heading = title if piece.name == "admonition" else piece.name.capitalize()
-            folded = "dropdown" in piece.options.get("class", "")
-            return self.folded(heading, piece.body) if folded else self.quoted(f"**{heading}**", piece.body)
-        if piece.name == "dropdown":
+        if name == "dropdown" or (name == "admonition" and "dropdown" in piece.options.get("class", "")):
             return self.folded(title, piece.body)
-        if piece.name in ("exercise", "exercise-start"):
+        if name == "admonition" or name in ADMONITIONS:
+            return self.quoted(f"**{title if name == 'admonition' else name.capitalize()}**", piece.body)
+        if name in ("exercise", "exercise-start"):
             heading = self.known(piece.label).name + (f": {title}" if title else "")
             return f"#### {heading}\n\n{self.convert(piece.body)}"
-        if piece.name == "solution":
+        if name == "solution":
             return self.folded(f"Solution to {self.known(piece.argument).name}", piece.body)
-        if piece.name == "solution-start":
+        if name == "solution-start":
             return f"#### Solution to {self.known(piece.argument).name}\n\n{self.convert(piece.body)}"
-        if piece.name in ("solution-end", "exercise-end"):
+        if name in ("solution-end", "exercise-end"):
             return ""
-        if piece.name.startswith("prf:"):
-            kind = piece.name.removeprefix("prf:").title()
-            name = self.known(piece.label).name if piece.name != "prf:proof" else kind
-            return self.quoted(f"**{name}**" + (f" ({title})" if title else ""), piece.body)
-        if piece.name in ("figure", "image"):
+        if name.startswith("prf:"):
+            heading = "Proof" if name == "prf:proof" else self.known(piece.label).name
+            return self.quoted(f"**{heading}**" + (f" ({title})" if title else ""), piece.body)
+        if name in ("figure", "image"):
             picture = f"![{piece.options.get('alt', '')}]({self.address(piece.argument, picture=True)})"
             return picture + (f"\n\n{self.caption(piece.label, piece.body)}" if piece.body else "")
-        raise BookError(f"{self.project.relative(self.page)}: Colab copies cannot show the directive {{{piece.name}}}.")
+        raise BookError(f"{self.project.relative(self.page)}: Colab copies cannot show the directive {{{name}}}.")
 
     def caption(self, label: str, text: str) -> str:
         """A figure's number and caption."""
-        number = f"**{self.known(label).name}.** " if label else ""
-        return number + self.convert(text)
+        return (f"**{self.known(label).name}.** " if label else "") + self.convert(text)
 
     def quoted(self, heading: str, body: str) -> str:
         """A heading and a body, set off by a line at the left."""
@@ -171,6 +163,7 @@ class Markdown:
         return f"<details>\n<summary><b>{summary}</b></summary>\n\n{self.convert(body)}\n\n</details>"
 
 
-def colab_address(repository: str, branch: str) -> str:
-    """Where Colab opens the generated notebooks of a GitHub repository."""
-    return f"{repository.replace('https://github.com', 'https://colab.research.google.com/github')}/blob/{branch}/colab"
+def colab_address(project: Project) -> str:
+    """Where Colab opens the generated notebooks."""
+    address = project.repository.replace("https://github.com", "https://colab.research.google.com/github")
+    return f"{address}/blob/{project.branch}/colab"

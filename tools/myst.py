@@ -4,7 +4,7 @@ A text is split into pieces: plain text, code blocks (kept as they are) and dire
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 OPENING = re.compile(r"(?P<indent> {0,3})(?P<fence>`{3,}|:{3,})(?P<info>.*)")
@@ -101,25 +101,6 @@ def walk(text: str) -> Iterator[Piece]:
         yield piece
         if isinstance(piece, Directive) and piece.name != "math":
             yield from walk(piece.body)
-
-
-def substitute(
-    text: str, role: Callable[[str, str], str], display: Callable[[str, str], str] = lambda body, label: ""
-) -> str:
-    """Text with every role replaced by `role(name, content)` and displayed math by `display(body, label)`.
-
-    Code spans and inline math are left alone.
-    """
-
-    def replace(match: re.Match[str]) -> str:
-        if match["role"]:
-            return role(match["role"], " ".join(match["content"].split()))
-        if match["display"]:
-            math = LABELLED.fullmatch(match["display"])
-            return display(math["body"], math["label"] or "") if math else match[0]
-        return match[0]
-
-    return INLINE.sub(replace, text)
 
 
 def split_title(content: str) -> tuple[str, str]:

@@ -1,6 +1,5 @@
 """The book as files: where its chapters are, and what its configuration says."""
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,15 +21,14 @@ class Project:
     root: Path = ROOT
 
     @cached_property
-    def config(self) -> dict[str, Any]:
-        """`_config.yml`, parsed."""
-        return yaml.safe_load((self.root / "_config.yml").read_text("utf-8"))
+    def toc(self) -> dict[str, Any]:
+        """`_toc.yml`, parsed."""
+        return yaml.safe_load((self.root / "_toc.yml").read_text("utf-8"))
 
     @cached_property
     def pages(self) -> list[Path]:
         """Every page in the order of `_toc.yml`, the root page first; raises BookError for a missing one."""
-        toc = yaml.safe_load((self.root / "_toc.yml").read_text("utf-8"))
-        return [self._page(name) for name in [toc["root"], *_files(toc)]]
+        return [self._page(name) for name in [self.toc["root"], *_files(self.toc)]]
 
     @property
     def chapters(self) -> list[Path]:
@@ -40,20 +38,18 @@ class Project:
     @cached_property
     def numbers(self) -> dict[Path, int]:
         """Chapter number of each page in a numbered part of `_toc.yml`, counted through the book."""
-        toc = yaml.safe_load((self.root / "_toc.yml").read_text("utf-8"))
-        parts = toc.get("parts") or [toc]
-        names = [name for part in parts if part.get("numbered") for name in _files(part)]
+        names = [name for part in self.toc.get("parts", ()) if part.get("numbered") for name in _files(part)]
         return {self._page(name): number for number, name in enumerate(names, start=1)}
 
-    @property
+    @cached_property
     def repository(self) -> str:
         """Address of the repository, from the one place where it is written; no slash at the end."""
-        return self.config["repository"]["url"].rstrip("/")
+        return yaml.safe_load((self.root / "_config.yml").read_text("utf-8"))["repository"]["url"].rstrip("/")
 
-    @property
+    @cached_property
     def branch(self) -> str:
         """Branch that links and Colab follow."""
-        return self.config["repository"].get("branch", "main")
+        return yaml.safe_load((self.root / "_config.yml").read_text("utf-8"))["repository"]["branch"]
 
     @property
     def site(self) -> Path:
@@ -62,8 +58,7 @@ class Project:
 
     def relative(self, path: Path) -> str:
         """Path as people write it: from the root, with forward slashes."""
-        path = path.resolve()
-        root = self.root.resolve()
+        path, root = path.resolve(), self.root.resolve()
         return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
 
     def _page(self, name: str) -> Path:
@@ -82,8 +77,3 @@ def _files(node: Any) -> list[str]:
             found += [child["file"]] if "file" in child else []
             found += _files(child)
     return found
-
-
-def normalized(name: str) -> str:
-    """A distribution's name as pip compares it."""
-    return re.sub(r"[-_.]+", "-", name).lower()

@@ -32,7 +32,7 @@ def promised(notebook: NotebookNode) -> int | None:
 
 
 def _shown(cell: NotebookNode) -> str:
-    """What a reader sees of a cell: its words; or a mark for each line of code that is not folded and for its figure."""
+    """What a reader sees of a cell: its words, or a mark for each line of code not folded and for its figure."""
     if cell.cell_type == "markdown":
         return str(cell.source)
     folded = "hide-input" in cell.metadata.get("tags", ())

@@ -7,13 +7,13 @@ import re
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
+from tqdm import tqdm
 
 from tools import stamp
 from tools.project import BookError, Project
@@ -35,29 +35,6 @@ def stale(project: Project) -> list[str]:
     """The chapters whose outputs cannot be trusted, each with why, one sentence a chapter."""
     found = {path: stamp.reasons(project, path, read(path)) for path in project.chapters}
     return [f"{project.relative(path)} is stale: {' and '.join(why)}." for path, why in found.items() if why]
-
-
-@dataclass
-class Progress:
-    """One line a cell on a terminal (rewritten in place), one every few seconds in a log."""
-
-    name: str
-    cells: int
-    current: int = 0
-    started: float = field(default_factory=time.monotonic)
-    told: float = 0.0
-
-    def __call__(self, cell: NotebookNode, cell_index: int) -> None:
-        """Say that a cell is about to run (a hook of nbclient)."""
-        self.current, now = cell_index + 1, time.monotonic()
-        if sys.stdout.isatty() or now - self.told > 5:
-            self.told, end = now, "\r" if sys.stdout.isatty() else "\n"
-            print(f"  {self.name}: cell {self.current} of {self.cells}, {self.seconds}   ", end=end, flush=True)
-
-    @property
-    def seconds(self) -> str:
-        """Time since the chapter was begun."""
-        return f"{time.monotonic() - self.started:.0f} s"
 
 
 def kernel_environment(root: Path) -> dict[str, str]:
@@ -90,27 +67,30 @@ def execute(project: Project, path: Path, notebook: NotebookNode, timeout: int) 
     """
     name, fresh = project.relative(path), copy.deepcopy(notebook)
     fresh.metadata = NotebookNode(METADATA)
-    progress = Progress(name, len(fresh.cells))
+    # A bar on a terminal, a line every few seconds in a log.
+    pace = {"miniters": 1, "mininterval": 0.1 if sys.stdout.isatty() else 5}
+    bar = tqdm(total=len(fresh.cells), desc=f"  {name}", unit="cell", file=sys.stdout, leave=False, **pace)
     folder = os.path.join(os.path.realpath(project.root), "data", "")
     fresh.cells.append(new_code_cell(TELL.replace("FOLDER", repr(folder))))
     client = NotebookClient(
         fresh,
         timeout=timeout,
         resources={"metadata": {"path": str(path.parent)}},
-        on_cell_start=progress,
+        on_cell_start=lambda cell, cell_index: bar.update(cell_index + 1 - bar.n),
         record_timing=False,
         # The kernel's own warnings are not the chapter's.
         extra_arguments=["--log-level=ERROR", f"--IPKernelApp.exec_lines={LISTEN}"],
     )
     try:
-        interruptible(client, kernel_environment(project.root))
+        with bar:
+            interruptible(client, kernel_environment(project.root))
     except CellExecutionError as error:
         sentence = ANSI.sub("", f"{error.ename}: {error.evalue}".strip()).splitlines()[0]
-        raise BookError(f"{name}, cell {progress.current}: {sentence}") from None
+        raise BookError(f"{name}, cell {bar.n}: {sentence}") from None
     except CellTimeoutError:
-        raise BookError(f"{name}, cell {progress.current}: still running after {timeout} s.") from None
+        raise BookError(f"{name}, cell {bar.n}: still running after {timeout} s.") from None
     except DeadKernelError:
-        raise BookError(f"{name}, cell {progress.current}: the kernel died (out of memory?).") from None
+        raise BookError(f"{name}, cell {bar.n}: the kernel died (out of memory?).") from None
     told = json.loads("".join(output.text for output in fresh.cells.pop().outputs))
     result = tidy(fresh, project.root)
     for number, cell in enumerate(result.cells, start=1):
@@ -119,13 +99,12 @@ def execute(project: Project, path: Path, notebook: NotebookNode, timeout: int) 
     used = [project.relative(Path(file)) for file in told]
     if foreign := [file for file in used if not file.startswith(("saliency_lib/", "data/"))]:
         raise BookError(f"{name} imported {foreign[0]}, which is not this book's package.")
-    print(f"  {name}: done in {progress.seconds}" + " " * 30, flush=True)
     return result, used
 
 
-def refresh(project: Project, paths: list[Path], *, force: bool = False, timeout: int = 600) -> list[str]:
-    """Run the stale ones among these chapters again and return what went wrong, one sentence a chapter."""
-    failures = []
+def refresh(project: Project, paths: list[Path], *, force: bool = False, timeout: int = 600) -> None:
+    """Run the stale ones among these chapters again; raises BookError at the end if that failed for any."""
+    failures = 0
     for path in paths:
         name = project.relative(path)
         try:
@@ -141,7 +120,9 @@ def refresh(project: Project, paths: list[Path], *, force: bool = False, timeout
                     raise BookError(f"{file} was edited while {name} ran: run it again.")
             replace(path, dumps(result))
             stamp.record(project, path, stamp.stamp(project, result, used))
+            print(f"  {name}: done in {time.time() - started:.0f} s", flush=True)
         except BookError as error:
-            failures.append(str(error))
+            failures += 1
             print(f"  {error}", file=sys.stderr, flush=True)
-    return failures
+    if failures:
+        raise BookError(f"{failures} of {len(paths)} chapters could not be brought up to date.")

@@ -24,10 +24,9 @@ RUN = "from jupyter_book.cli.main import main; main()"
 
 def sources(project: Project) -> Iterator[Path]:
     """Every file that can change what a page looks like."""
-    yield from (project.root / name for name in ("_config.yml", "_toc.yml", "requirements.txt"))
-    yield from project.pages
-    yield from project.root.glob("reference/*.bib")
-    for folder in (project.root / "_static", project.root / "_ext", project.root / "saliency_lib", ROOT / "tools"):
+    root = project.root
+    yield from [root / "_config.yml", root / "_toc.yml", root / "requirements.txt", *project.pages]
+    for folder in (root / "_static", root / "_ext", root / "saliency_lib", root / "reference", ROOT / "tools"):
         yield from (path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != ".pyc")
 
 
@@ -39,26 +38,25 @@ def fingerprint(project: Project) -> str:
     return digest(parts)
 
 
-def jupyter_book(project: Project, target: Path) -> tuple[int, list[str]]:
-    """Build every page into `target/_build/html`; the exit status and the lines that tell of trouble."""
+def jupyter_book(project: Project, target: Path) -> list[str]:
+    """Build every page into `target/_build/html`; the lines that tell of trouble."""
     options = ["-W", "--keep-going", "-n", "--all", "--path-output", str(target)]
-    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
         [sys.executable, "-c", RUN, "build", str(project.root), *options],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"},
+        # The book's own package for autodoc, and the workshop for `_ext`.
+        env={**os.environ, "PYTHONUTF8": "1", "PYTHONPATH": os.pathsep.join([str(project.root), str(ROOT)])},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
         encoding="utf-8",
         errors="replace",
     )
     lines = ANSI.sub("", done.stdout).splitlines()
     trouble = [line.replace(f"{project.root}{os.sep}", "") for line in lines if TROUBLE.search(line)]
-    return done.returncode, trouble or (lines[-15:] if done.returncode else [])
+    return trouble or (lines[-15:] if done.returncode else [])
 
 
-def build(project: Project, *, force: bool = False) -> None:
+def build(project: Project) -> None:
     """Bring the site up to date; raises BookError, after showing every warning, if there was one.
 
     The old site stays until the new one is whole; one with warnings can be looked at, but is built again next time.
@@ -66,8 +64,7 @@ def build(project: Project, *, force: bool = False) -> None:
     started = time.monotonic()
     vendor.prepare(project.root)
     current, record = fingerprint(project), project.root / "_build" / ".fingerprint"
-    built = (project.site / "index.html").is_file()
-    if built and not force and record.is_file() and record.read_text() == current:
+    if record.is_file() and record.read_text() == current and project.site.is_dir():
         print("The site is up to date.")
         return
     print(f"Building {len(project.pages)} pages ...", flush=True)
@@ -75,13 +72,12 @@ def build(project: Project, *, force: bool = False) -> None:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     record.unlink(missing_ok=True)
-    status, trouble = jupyter_book(project, target)
-    fresh = target / "_build" / "html"
-    if (fresh / "index.html").is_file():
+    trouble = jupyter_book(project, target)
+    if (target / "_build" / "html" / "index.html").is_file():
         shutil.rmtree(project.site, ignore_errors=True)
-        os.replace(fresh, project.site)
-    shutil.rmtree(target, ignore_errors=True)
-    if status or trouble:
+        os.replace(target / "_build" / "html", project.site)
+    shutil.rmtree(target)
+    if trouble:
         print("\n".join(trouble), file=sys.stderr)
         raise BookError("The site was not built cleanly: see the lines above.")
     record.write_text(current)

