@@ -22,7 +22,7 @@ import torch
 import saliency_lib as sl
 from saliency_lib.evaluation.ilsvrc import Ilsvrc
 from saliency_lib.evaluation.metrics import is_right
-from saliency_lib.localization.localizers import METHODS, Method, locate
+from saliency_lib.localization.localizers import LOCALIZERS, Localizer, locate
 
 THRESHOLDS = [{"threshold": value} for value in (0.20, 0.25, 0.30, 0.35, 0.40, 0.45)]
 QUANTILES = [
@@ -40,7 +40,7 @@ CHOICES: dict[str, list[dict[str, Any]]] = {
 class Results:
     """One method on all images: rows of right and wrong, (settings, images), and seconds an image."""
 
-    method: Method
+    method: Localizer
     choices: list[dict[str, Any]]
     right: dict[str, list[list[bool]]] = field(default_factory=dict)
     network: list[float] = field(default_factory=list)
@@ -60,7 +60,7 @@ class Results:
         return self.choices[int(np.array(self.right["gt-known"]).mean(0).argmax())]
 
 
-def measure(data: Ilsvrc, model: sl.Classifier, method: Method) -> Results:
+def measure(data: Ilsvrc, model: sl.Classifier, method: Localizer) -> Results:
     """Every setting of a method on every image."""
     results = Results(method, CHOICES.get(method.name, [method.settings]))
     several = "graphcut" not in method.name
@@ -103,7 +103,7 @@ def main(command: list[str] | None = None) -> int:
     print(f"{len(data)} images, {options.halvings} halvings, errors in percent, milliseconds on one thread")
     print(f"the gradient at the pixels: {1e3 * gradient:.1f} ms\n")
     print(f"{'':<66}{'GT-known':>9}{'top-1':>7}{'top-5':>7}{'network':>9}{'after':>7}  best setting")
-    for method in METHODS.values():
+    for method in LOCALIZERS.values():
         results = measure(data, model, method)
         errors = [results.error(name, halves) for name in ("gt-known", "top-1", "top-5")]
         shown = "".join(f"{'-' if e is None else f'{e:.1f}':>{w}}" for e, w in zip(errors, (9, 7, 7), strict=True))

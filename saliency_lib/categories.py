@@ -1,14 +1,18 @@
-"""Class names: from what a person types to the index of a score.
+"""Class names, and what a network's outputs mean.
 
 imagenet_categories().index("Egyptian cat")     # -> 285; so do "n02124075", 285, "285" and the prefix "Egyptian"
+Head("numbers", ["steering angle"], "degrees")  # one output that is no class at all
 """
 
 import difflib
 import importlib.resources
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache, cached_property
 
-from saliency_lib.errors import TargetError
+from torch import Tensor
+
+from saliency_lib.errors import ModelError, TargetError
 
 
 class Categories:
@@ -108,6 +112,47 @@ def imagenet_categories() -> Categories:
     )
 
 
-def numbered_categories(count: int) -> Categories:
-    """Names for a network whose classes have none: "class 0", "class 1", ..."""
-    return Categories([f"class {i}" for i in range(count)])
+def numbered_categories(count: int, word: str = "class") -> Categories:
+    """Names for outputs that have none: "class 0", "class 1", ..."""
+    return Categories([f"{word} {i}" for i in range(count)])
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a network's K outputs mean, and what they are called.
+
+    `kind` is `"softmax"` (one class of K is right), `"sigmoid"` (each of K labels holds or not, by itself) or
+    `"numbers"` (regression; `unit` says of what, such as "degrees"). `names` is a `Categories`, a list of names, or
+    None; names do not change what is computed. Raises `ModelError` for another kind. Chapter 7 teaches the last two.
+    """
+
+    kind: str = "softmax"
+    names: Categories | Sequence[str] | None = None
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("softmax", "sigmoid", "numbers"):
+            raise ModelError(f'a head is "softmax", "sigmoid" or "numbers", and not {self.kind!r}')
+
+    @cached_property
+    def categories(self) -> Categories | None:
+        """The names as `Categories`; None if there are none."""
+        return self.names if isinstance(self.names, Categories | None) else Categories(self.names)
+
+    def categories_for(self, count: int) -> Categories:
+        """Names for `count` outputs. Raises `ModelError` if there are names, but too few."""
+        if self.categories is None:
+            return numbered_categories(count, "output" if self.kind == "numbers" else "class")
+        if len(self.categories) < count:
+            raise ModelError(f"the model scores {count} classes, and {len(self.categories)} of them have names")
+        return self.categories
+
+    def probabilities(self, scores: Tensor) -> Tensor | None:
+        """The probabilities (N, K) that the scores stand for; None for plain numbers, which stand for themselves."""
+        if self.kind == "numbers":
+            return None
+        return scores.softmax(1) if self.kind == "softmax" else scores.sigmoid()
+
+
+CLASSES = Head()
+"""Classes of which one is right, without names: what is assumed of a network that does not say."""

@@ -3,9 +3,9 @@
     photo = sl.load_image("cat.jpg")     # any file that Pillow opens -> an RGB picture, upright
     images = sl.to_tensor(photo)         # -> (1, 3, 224, 224), values in [0, 1]
 
-Every tensor of images in this package has the shape (N, 3, H, W) and values in [0, 1]; the normalization that a
-network was trained with lives inside the network (see `models`), so a gradient is always taken with respect to what
-one sees.
+Every tensor of images in this package has the shape (N, C, H, W), with C = 3 for color, and values in [0, 1]; the
+normalization that a network was trained with lives inside the network (see `models`), so a gradient is always taken
+with respect to what one sees.
 """
 
 import importlib.resources
@@ -23,7 +23,13 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from saliency_lib.errors import ImageError
+from saliency_lib.errors import ImageError, SaliencyError
+
+Size = int | tuple[int, int]
+"""The side of a square in pixels, or (H, W)."""
+
+Part = tuple[float, float, float, float]
+"""A part of a photo, `(x0, y0, x1, y1)` as shares of its width and height; all of it is (0, 0, 1, 1)."""
 
 MAX_PIXELS = 80_000_000
 """Largest photo that `load_image` decodes (about 240 MB as RGB). Below the number at which Pillow warns of a bomb."""
@@ -149,33 +155,73 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.rint(values * (255.0 / scale)).astype(np.uint8))
 
 
-def to_tensor(image: Image.Image, size: int = 224, *, crop: bool = True) -> Tensor:
-    """The largest centered square of a photo, resized to `size` pixels: shape (1, 3, size, size), values in [0, 1].
+def to_tensor(image: Image.Image, size: Size = 224, *, crop: bool = True, channels: int = 3) -> Tensor:
+    """A photo as a network takes it: shape (1, channels, H, W), values in [0, 1].
 
-    Without `crop` the whole photo is squeezed into the square, so that a map of it covers the whole photo: what
-    localization needs. Bicubic with anti-aliasing, on the CPU. Raises `ImageError` if `image` is not a picture or
-    `size` is not positive.
+    `size` is (H, W), or one number for a square. The largest centered window of that shape is cut out and resized;
+    without `crop` the whole photo is squeezed into it, so that a map of it covers the whole photo. `channels` is 3 for
+    RGB, or 1 for gray (ITU-R 601 luma). Bicubic with anti-aliasing, on the CPU. The tensor remembers which part of the
+    photo it shows (see `part_of`).
+
+    Raises `ImageError` if `image` is not a picture, `size` is not made of positive whole numbers, or `channels` is
+    neither 1 nor 3.
     """
     if not isinstance(image, Image.Image):
         raise ImageError(f"expected a PIL image, as sl.load_image returns, and got {type(image).__name__}")
-    if not isinstance(size, int) or size < 1:
-        raise ImageError(f"the size must be a whole number of pixels, at least 1, and is {size!r}")
-    upright = load_image(image)
-    box = center_square(*upright.size) if crop else None
-    square = upright.resize((size, size), Image.Resampling.BICUBIC, box=box)
-    values = np.array(square, dtype=np.float32) / 255
-    return torch.from_numpy(values).permute(2, 0, 1)[None].contiguous()
+    if channels not in (1, 3):
+        raise ImageError(f"a photo has 3 channels, or 1 in gray, and {channels!r} were asked for")
+    height, width = sides(check_size(size))
+    upright = load_image(image).convert("RGB" if channels == 3 else "L")
+    whole = 0.0, 0.0, float(upright.width), float(upright.height)
+    window = center_crop(*upright.size, width / height) if crop else whole
+    small = upright.resize((width, height), Image.Resampling.BICUBIC, box=window)
+    values = np.array(small, dtype=np.float32).reshape(height, width, channels) / 255
+    pixels = torch.from_numpy(values).permute(2, 0, 1)[None].contiguous()
+    x0, y0, x1, y1 = window
+    return covering(pixels, (x0 / upright.width, y0 / upright.height, x1 / upright.width, y1 / upright.height))
 
 
-def center_square(width: int, height: int) -> tuple[float, float, float, float]:
-    """The box `(x0, y0, x1, y1)` of the largest centered square of a photo: what `to_tensor` keeps."""
-    side = min(width, height)
-    x0, y0 = (width - side) / 2, (height - side) / 2
-    return x0, y0, x0 + side, y0 + side
+def center_crop(width: int, height: int, aspect: float = 1.0) -> tuple[float, float, float, float]:
+    """The box `(x0, y0, x1, y1)` of the largest centered window of a photo that is `aspect` times as wide as high."""
+    w, h = min(width, height * aspect), min(height, width / aspect)
+    x0, y0 = (width - w) / 2, (height - h) / 2
+    return x0, y0, x0 + w, y0 + h
+
+
+def check_size(size: Size, error: type[SaliencyError] = ImageError) -> Size:
+    """`size` itself, if it is a positive whole number or two of them. Raises `error`."""
+    parts = size if isinstance(size, tuple) else (size, size)
+    if len(parts) != 2 or not all(isinstance(part, int) and not isinstance(part, bool) and part > 0 for part in parts):
+        raise error(f"the size must be a whole number of pixels, at least 1, or two of them (H, W), and is {size!r}")
+    return size
+
+
+def sides(size: Size) -> tuple[int, int]:
+    """Height and width of a size."""
+    return size if isinstance(size, tuple) else (size, size)
+
+
+def covering(result: Tensor, part: Part | Tensor | None) -> Tensor:
+    """`result` itself, remembering that it shows this part of a photo, or the part that another tensor shows.
+
+    The part is kept with the tensor's memory: views and slices share it, and what is computed from it does not.
+    """
+    part = part_of(part) if isinstance(part, Tensor) else part
+    if part is not None:
+        result.untyped_storage().part = part  # type: ignore[attr-defined]
+    return result
+
+
+def part_of(tensor: Tensor) -> Part | None:
+    """The part of a photo that a tensor of images or maps shows, `(x0, y0, x1, y1)` as shares of its sides, or None.
+
+    `to_tensor` knows, and so do the maps that the methods of this package make of its images.
+    """
+    return getattr(tensor.untyped_storage(), "part", None)
 
 
 def to_image(images: Tensor) -> Image.Image:
-    """A picture of one image tensor, (3, H, W) or (1, 3, H, W), values in [0, 1] (others are clipped for display).
+    """A picture of one image tensor, (C, H, W) or (1, C, H, W), C = 3 or 1, values in [0, 1] (others are clipped).
 
     Raises `ImageError` for any other shape or kind of numbers.
     """
@@ -183,27 +229,30 @@ def to_image(images: Tensor) -> Image.Image:
         raise ImageError("expected a floating-point tensor with values in [0, 1]")
     if images.ndim == 4 and len(images) == 1:
         images = images[0]
-    if images.ndim != 3 or images.shape[0] != 3 or images.numel() == 0:
+    if images.ndim != 3 or images.shape[0] not in (1, 3) or images.numel() == 0:
         raise ImageError(f"expected one image of shape (3, H, W), and got {tuple(images.shape)}")
-    values = images.detach().cpu().float().nan_to_num(0).clamp(0, 1).permute(1, 2, 0).numpy()
+    values = images.detach().cpu().float().nan_to_num(0).clamp(0, 1).expand(3, -1, -1).permute(1, 2, 0).numpy()
     return Image.fromarray(np.rint(values * 255).astype(np.uint8))
 
 
-def check_images(images: Tensor) -> Tensor:
-    """`images` itself, if it is a batch of images: floating point, (N, 3, H, W), N > 0, finite, in [0, 1].
+def check_images(images: Tensor, channels: int | None = None) -> Tensor:
+    """`images` itself, if it is a batch of images: floating point, (N, C, H, W), N > 0, finite, in [0, 1].
 
-    Raises `ImageError`, with the first thing that is wrong.
+    Raises `ImageError`, with the first thing that is wrong; also if C is not `channels`, where that is known.
     """
     if not isinstance(images, Tensor):
         raise ImageError(f"expected a tensor of images, and got {type(images).__name__}: use sl.to_tensor(photo)")
     shape = tuple(images.shape)
     if images.ndim != 4:
         hint = ": add the batch dimension with images[None]" if images.ndim == 3 else ""
-        raise ImageError(f"expected images of shape (N, 3, H, W), and got {shape}{hint}")
+        raise ImageError(f"expected images of shape (N, C, H, W), and got {shape}{hint}")
     if images.numel() == 0:
         raise ImageError(f"the batch of images is empty: its shape is {shape}")
-    if images.shape[1] != 3:
-        raise ImageError(f"expected 3 color channels, shape (N, 3, H, W), and got {images.shape[1]} in {shape}")
+    if channels is not None and shape[1] != channels:
+        raise ImageError(
+            f"expected {channels} color channel{'s' * (channels != 1)}, shape (N, {channels}, H, W), "
+            f"and got {shape[1]} in {shape}"
+        )
     if not images.is_floating_point():
         raise ImageError(f"expected floating-point images in [0, 1], and got {images.dtype}: divide by 255 first")
     low, high = (value.item() for value in torch.aminmax(images.detach()))

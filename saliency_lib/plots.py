@@ -1,8 +1,8 @@
 """Pictures of pictures: every function takes images or maps and returns a figure, and does nothing else.
 
-A *picture* is an RGB photo (PIL image, or tensor of shape (3, H, W) or (1, 3, H, W) in [0, 1]) or a *map*, (H, W) or
-(1, H, W). Maps are drawn from 0 (black) to their 99.5th percentile (bright), because a few extreme pixels would leave
-the rest dark; pass `top` to draw several on one scale.
+A *picture* is a photo (PIL image, or tensor of shape (3, H, W), (1, 3, H, W) or, in gray, (1, 1, H, W), in [0, 1]) or a
+*map*, (H, W) or (1, H, W). Maps are drawn from 0 (black) to their 99.5th percentile (bright), because a few extreme
+pixels would leave the rest dark; pass `top` to draw several on one scale.
 """
 
 import base64
@@ -150,7 +150,7 @@ def picture_array(picture: Picture) -> np.ndarray:
     """A picture as an array: (H, W, 3) of bytes for a photo, (H, W) of floats for a map."""
     if isinstance(picture, Image.Image):
         return np.asarray(picture.convert("RGB"))
-    if picture.ndim >= 3 and picture.shape[-3] == 3:
+    if picture.ndim == 4 or (picture.ndim == 3 and picture.shape[0] == 3):
         return np.asarray(to_image(picture))
     values = picture.detach().float().cpu().numpy()
     values = values[0] if values.ndim == 3 and len(values) == 1 else values
@@ -190,22 +190,25 @@ def signed(gradient: Tensor, *, size: float = 2.6, titles: Sequence[str] = ("red
     return figure
 
 
-def scores(predictions: Sequence[Prediction], *, width: float = 7.0) -> Plot:
-    """The best classes of one image as bars: scores before the softmax, probabilities after it."""
+def scores(predictions: Sequence[Prediction], *, width: float = 7.0, unit: str = "") -> Plot:
+    """The best classes of one image as bars: scores before the softmax, and probabilities after it where there are any.
+
+    Of a network that gives plain numbers these are the numbers, in their `unit`.
+    """
     names = [prediction.name for prediction in predictions]
-    figure, (left, right) = axes(1, 2, width, 0.34 * len(names) + 0.75)
-    bars = {
-        left: ([p.score for p in predictions], "score $S_c$", "{:.1f}"),
-        right: ([p.probability for p in predictions], "probability $P_c$", "{:.2f}"),
-    }
-    for place, (values, label, form) in bars.items():
+    probabilities = [p.probability for p in predictions if p.probability is not None]
+    figure, places = axes(1, 2 if probabilities else 1, width, 0.34 * len(names) + 0.75)
+    label = "score $S_c$" if probabilities else unit or "output"
+    bars = [([p.score for p in predictions], label, "{:.1f}"), (probabilities, "probability $P_c$", "{:.2f}")]
+    for place, (values, label, form) in zip(places, bars, strict=False):
         drawn = place.barh(names, values, color=[COLORS[0]] + ["#9fb6d6"] * (len(names) - 1), height=0.66)
         place.bar_label(drawn, labels=[form.format(value) for value in values], padding=3)
         place.invert_yaxis()
         place.set_xlabel(label)
         place.margins(x=0.16)
         place.tick_params(left=False)
-    right.set_yticklabels([])
+    for place in places[1:]:
+        place.set_yticklabels([])
     return figure
 
 

@@ -1,43 +1,117 @@
-"""What to explain: from a class index, a name or a function to one number S(I) per image.
+"""What to explain: from what a network says of a batch to one number S(I) per image.
 
 A target is one of
 
-    None                    the class of highest score, for each image its own
-    285, "Egyptian cat"     one class for all images (names as in `Categories.index`)
-    [285, "tench"]          one class per image; a tensor or an array of N indices likewise
-    sl.posterior(285)       any function from the scores (N, K) to (N,) numbers
+    None                         the class of highest score, for each image its own
+    285, "Egyptian cat"          one class for all images (names as in `Categories.index`)
+    [285, "tench"]               one class per image; a tensor or an array of N indices likewise
+    lambda output: output[:, 3]  any function from what the network returns to (N,) numbers
+    sl.posterior(285)            the probability of a class in place of its score
+    sl.unit("layer4", 7)         a channel inside the network
+    sl.weighted({"cat": 1, "dog": -1})      a weighted sum of targets
+
+A network may return scores (N, K), plain numbers (N,) or (N, 1), or anything else that a function of yours picks from.
 """
 
-from collections.abc import Callable, Sequence
-from typing import SupportsIndex
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import Any, SupportsIndex
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from saliency_lib.categories import Categories, numbered_categories
-from saliency_lib.errors import TargetError
+from saliency_lib.categories import CLASSES, Head
+from saliency_lib.errors import ModelError, TargetError
 
-Target = None | SupportsIndex | str | Sequence[SupportsIndex | str] | Tensor | Callable[[Tensor], Tensor]
+Layer = Hashable
+"""How a layer is named: a module, its name, or a view of one (see `models.activations`)."""
 
 
-def select(scores: Tensor, target: Target, categories: Categories | None = None) -> Tensor:
+@dataclass(frozen=True)
+class Answer:
+    """What a network said of N images: its output, what the outputs mean, and what the layers watched put out."""
+
+    output: Any
+    head: Head = CLASSES
+    inner: Mapping[Layer, Tensor] = field(default_factory=dict)
+    size: int | None = None
+
+    @property
+    def count(self) -> int:
+        """The number N of images."""
+        return len(self.output) if self.size is None else self.size
+
+    @property
+    def scores(self) -> Tensor:
+        """The output as numbers (N, K). Raises `ModelError` if it is nothing of the kind, or has no gradient."""
+        output, wanted = self.output, f"({self.count}, K)"
+        if not isinstance(output, Tensor):
+            raise ModelError(
+                f"the model returns {type(output).__name__}, not a tensor of scores: pass a function that picks "
+                "one number per image from it"
+            )
+        if output.ndim not in (1, 2) or len(output) != self.count:
+            raise ModelError(f"expected scores of shape {wanted} from the model, and got {tuple(output.shape)}")
+        if not output.is_floating_point():
+            raise ModelError(f"the model returns {output.dtype}, which has no gradient: return scores, not indices")
+        return output[:, None] if output.ndim == 1 else output
+
+
+class Objective:
+    """A target that looks at more than the network's output: a subclass says at which layers, and what it makes of it.
+
+    Called with a bare output it is like any other function, where it needs no layers.
+    """
+
+    layers: tuple[Layer, ...] = ()
+
+    def numbers(self, answer: Answer) -> Tensor:
+        """The (N,) numbers to be explained."""
+        raise NotImplementedError
+
+    def __call__(self, output: Tensor) -> Tensor:
+        return self.numbers(Answer(output))
+
+
+Target = None | SupportsIndex | str | Sequence[SupportsIndex | str] | Tensor | Objective | Callable[[Any], Tensor]
+
+
+def layers_of(target: Target) -> tuple[Layer, ...]:
+    """The layers that have to be watched for a target."""
+    return target.layers if isinstance(target, Objective) else ()
+
+
+def is_class(target: object) -> bool:
+    """Whether a target names classes, and is no function."""
+    return not callable(target) or isinstance(target, Tensor)
+
+
+def select(answer: Answer, target: Target) -> Tensor:
     """The (N,) numbers to be explained: S_c(I) for the class c that `target` means for each image.
 
     Raises `TargetError` if the target names no class of these, does not fit the batch, or, being a function, does not
-    return one number per image.
+    return one number per image; `ModelError` if classes are asked of an output that holds no scores.
     """
+    if isinstance(target, Objective):
+        return _check_numbers(target.numbers(answer), answer.count)
     if callable(target) and not isinstance(target, Tensor):
-        return _check_numbers(target(scores), len(scores))
-    classes = class_indices(scores, target, categories)
-    return scores.gather(1, classes[:, None])[:, 0]
+        try:
+            picked = target(answer.output)
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+            raise TargetError(f"the target function failed with {type(error).__name__}: {error}") from error
+        return _check_numbers(picked, answer.count)
+    scores = answer.scores
+    return scores.gather(1, class_indices(scores, target, answer.head)[:, None])[:, 0]
 
 
-def class_indices(scores: Tensor, target: Target, categories: Categories | None = None) -> Tensor:
+def class_indices(scores: Tensor, target: Target, head: Head = CLASSES) -> Tensor:
     """The (N,) class indices that `target` means for a batch with these scores (N, K); not for functions."""
     count, known = scores.shape
-    categories = categories or numbered_categories(known)
     if target is None:
+        if head.kind == "numbers" and known > 1:
+            raise TargetError(f"the model gives {known} numbers, and none of them is the top class: say which one")
         return scores.argmax(1)
     if isinstance(target, np.ndarray):
         target = target.tolist()
@@ -49,17 +123,19 @@ def class_indices(scores: Tensor, target: Target, categories: Categories | None 
         raise TargetError(f"a target is a class, one class per image, or a function, not {type(target).__name__}")
     if len(target) != count:
         raise TargetError(f"got {len(target)} targets for {count} image{'s' * (count != 1)}")
-    indices = [_class_index(item, categories) for item in target]
-    for index in indices:
-        if index >= known:
-            raise TargetError(f"there is no class {index}: the model scores {known} classes")
+    indices = [class_index(item, head, known) for item in target]
     return torch.tensor(indices, device=scores.device)
 
 
-def _class_index(item: object, categories: Categories) -> int:
+def class_index(item: object, head: Head, known: int) -> int:
+    """The index of one class among `known` scores. Raises `TargetError` if it is none."""
     if isinstance(item, bool) or not (isinstance(item, str) or hasattr(item, "__index__")):
         raise TargetError(f"a class is an index or a name, not {item!r}")
-    return categories.index(item if isinstance(item, str) else item.__index__())
+    categories = head.categories or head.categories_for(known)
+    index = categories.index(item if isinstance(item, str) else item.__index__())
+    if index >= known:
+        raise TargetError(f"there is no class {index}: the model scores {known} classes")
+    return index
 
 
 def _tensor_to_list(target: Tensor) -> int | list[int]:
@@ -77,27 +153,71 @@ def _check_numbers(selected: object, count: int) -> Tensor:
     return selected
 
 
-def posterior(target: Target = None) -> Callable[[Tensor], Tensor]:
-    """A target: the softmax probability P_c = exp(S_c) / sum_k exp(S_k), instead of the score S_c.
+class posterior(Objective):
+    """A target: the probability P_c = exp(S_c) / sum_k exp(S_k) in place of the score S_c (a sigmoid's, where the model
+    has labels that hold each by itself).
 
     The paper advises against it (section 2): the posterior also rises when the other scores fall, and its gradient
-    P_c (grad S_c - sum_k P_k grad S_k) vanishes where the network is sure. Chapter 3 shows both. Class names work for
-    networks of ImageNet's 1000 classes.
+    P_c (grad S_c - sum_k P_k grad S_k) vanishes where the network is sure. `target` is a class, or one class per image.
+    Raises `ModelError` for a model whose outputs are plain numbers. Chapter 3 teaches it.
     """
 
-    def probability(scores: Tensor) -> Tensor:
-        return select(scores.softmax(1), target, _categories_of_count(scores.shape[1]))
+    def __init__(self, target: Target = None) -> None:
+        if not is_class(target):
+            raise TargetError("a posterior is that of a class, not of a function")
+        self.target = target
 
-    return probability
+    def numbers(self, answer: Answer) -> Tensor:
+        probabilities = answer.head.probabilities(answer.scores)
+        if probabilities is None:
+            raise ModelError("the model gives plain numbers: they have no probabilities")
+        classes = class_indices(answer.scores, self.target, answer.head)
+        return probabilities.gather(1, classes[:, None])[:, 0]
 
 
-def _categories_of_count(count: int) -> Categories | None:
-    from saliency_lib.categories import imagenet_categories
+class unit(Objective):
+    """A target: one channel of a layer h inside the network, h of shape (N, C, H, W) or (N, C).
 
-    return imagenet_categories() if count == 1000 else None
+    `position` is None for the channel's mean over all positions, `"max"` for its largest value, or `(i, j)` for the one
+    in row i, column j. `layer` is a module, its name, or `sl.tokens(...)`. A saliency map of it shows where one filter
+    looks, a class image what it responds to. Raises `TargetError` for a channel or a position that is not there.
+    Chapter 7 teaches it.
+    """
+
+    def __init__(self, layer: Layer, channel: int, position: tuple[int, int] | str | None = None) -> None:
+        self.layers = (layer,)
+        self.channel, self.position = channel, position
+
+    def numbers(self, answer: Answer) -> Tensor:
+        h = answer.inner[self.layers[0]]
+        if not isinstance(self.channel, int) or h.ndim not in (2, 4) or not 0 <= self.channel < h.shape[1]:
+            raise TargetError(f"there is no channel {self.channel!r} in a layer of shape {tuple(h.shape)}")
+        here = h[:, self.channel].reshape(len(h), *(h.shape[2:] or (1, 1)))
+        if self.position is None:
+            return here.mean((1, 2))
+        if isinstance(self.position, str):
+            if self.position != "max":
+                raise TargetError(f'a position is (i, j), "max" or None, not {self.position!r}')
+            return here.amax((1, 2))
+        i, j = self.position
+        if not (0 <= i < here.shape[1] and 0 <= j < here.shape[2]):
+            raise TargetError(f"there is no position {self.position} in a layer of {here.shape[1]} x {here.shape[2]}")
+        return here[:, i, j]
 
 
-def categories_of(model: nn.Module) -> Categories | None:
-    """The class names that a model carries, if it carries any."""
-    found = getattr(model, "categories", None)
-    return found if isinstance(found, Categories) else None
+class weighted(Objective):
+    """A target: sum_i a_i S_i over other targets S_i, given as `{S_i: a_i}` or as pairs (S_i, a_i).
+
+    `sl.weighted({"tiger cat": 1, "lynx": -1})` asks what speaks for the one rather than the other. Its map is linear in
+    the weights before the absolute value. Raises `TargetError` if there is nothing to add, or a weight is no finite
+    number. Chapter 7 teaches it.
+    """
+
+    def __init__(self, terms: Mapping[Any, float] | Sequence[tuple[Target, float]]) -> None:
+        self.terms = list(terms.items()) if isinstance(terms, Mapping) else list(terms)
+        if not self.terms or not all(isinstance(weight, Real) and np.isfinite(weight) for _, weight in self.terms):
+            raise TargetError(f"a weighted target is {{target: weight, ...}}, weights finite, and not {terms!r}")
+        self.layers = tuple(layer for target, _ in self.terms for layer in layers_of(target))
+
+    def numbers(self, answer: Answer) -> Tensor:
+        return torch.stack([weight * select(answer, target) for target, weight in self.terms]).sum(0)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from saliency_lib.images import to_image, to_tensor
 from saliency_lib.methods.gradients import top_class_maps
+from saliency_lib.models.model import Model
 from saliency_lib.players import Frame, FramePlayer, frame_player, opening_frame, picture_of
 from saliency_lib.plots import colorize
 
@@ -90,7 +91,7 @@ def explore(
     """
     found: dict[str, tuple[Tensor, Tensor]] = {}
     for title, photo in photos.items():
-        images = to_tensor(photo, getattr(model, "size", 224))
+        images = model.to_tensor(photo) if isinstance(model, Model) else to_tensor(photo)
         for rule in rules:
             for prediction, saliency in zip(*top_class_maps(model, images, k, rule=rule), strict=True):
                 label = f"{title}: {prediction.name}" + (f", {rule}" if len(rules) > 1 else "")

@@ -96,9 +96,7 @@ def test_the_paper_is_the_default() -> None:
     model = small_network().double()
     default = of(model, steps=160)
     assert len(default.history.score) == 160
-    written_out = of(
-        model, steps=160, step_size=0.5, l2=0.01, start="zeros", priors=(), score="score", optimizer="gradient", seed=7
-    )
+    written_out = of(model, steps=160, step_size=0.5, l2=0.01, start="zeros", priors=(), optimizer="gradient", seed=7)
     assert identical(default, written_out)
     assert (PAPER.priors, PAPER.start) == ((), "zeros")
     first = of(model, steps=1).raw
@@ -118,7 +116,8 @@ def test_the_ascent_equals_itself_written_out_slowly(clamped: bool, score: str, 
     start = torch.rand(1, 3, 8, 8, dtype=torch.float64) if kind == "images" else None
     eta, l2, wanted = (4.0 if score == "score" else 20.0), 0.02, [2, 0]
     priors = [PixelRange()] if clamped else []
-    found = of(model, wanted, steps=20, step_size=eta, l2=l2, start=start, score=score, priors=priors)
+    targets = wanted if score == "score" else [sl.posterior(c) for c in wanted]
+    found = of(model, targets, steps=20, step_size=eta, l2=l2, start=start, priors=priors)
     touched = 0
     for n, c in enumerate(wanted):
         I = torch.zeros(1, 3, 8, 8, dtype=torch.float64) if start is None else start - mean
@@ -292,7 +291,7 @@ def test_climbing_the_posterior_raises_it_and_climbing_the_score_need_not_as_muc
     model = small_network(activation=nn.Tanh).double()
     shared: dict[str, Any] = {"steps": 60, "l2": 0.001}
     by_score = of(model, 3, step_size=1.0, **shared)
-    by_posterior = of(model, 3, step_size=5.0, score="posterior", **shared)
+    by_posterior = of(model, sl.posterior(3), step_size=5.0, **shared)
     P, S = by_posterior.history.score[:, 0], by_score.history.score[:, 0]
     assert ((P > 0) & (P < 1)).all()
     assert P[-1] > P[0] + 0.1
@@ -331,7 +330,8 @@ def test_noise_is_small_and_the_same_for_every_class(net: nn.Module) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"priors": SMALL, "start": "noise"}, {"score": "posterior", "optimizer": "adam"}]
+    "options",
+    [{}, {"priors": SMALL, "start": "noise"}, {"target": [sl.posterior(0), sl.posterior(2)], "optimizer": "adam"}],
 )
 def test_nothing_of_the_callers_changes(options: dict[str, Any]) -> None:
     for training in (True, False):
@@ -340,7 +340,7 @@ def test_nothing_of_the_callers_changes(options: dict[str, Any]) -> None:
         start = torch.rand(1, 3, 8, 8, requires_grad=True)
         own: dict[str, Any] = {} if options.get("priors") else {"start": start}
         with nothing_changes(model, start):
-            found = of(model, [0, 2], **options, **own)
+            found = of(model, **{"target": [0, 2], **options}, **own)
         assert not found.raw.requires_grad
         assert not found.image.requires_grad
         assert not found.history.score.requires_grad
@@ -429,7 +429,10 @@ BAD: list[tuple[dict[str, Any], type[sl.SaliencyError], str]] = [
     ({"target": 1.5}, sl.TargetError, "not 1.5"),
     ({"target": torch.tensor([1.0])}, sl.TargetError, "not 1.0"),
     ({"target": torch.tensor([[1, 2]])}, sl.TargetError, "a class is an index or a name"),
-    ({"target": sl.posterior(1)}, sl.TargetError, "a class is an index or a name"),
+    ({"target": sl.posterior("class x")}, sl.TargetError, "there is no class 'class x'"),
+    ({"target": [1, lambda scores: scores]}, sl.TargetError, "one number per image"),
+    ({"target": sl.unit("nowhere", 1)}, sl.ModelError, "there is no layer 'nowhere'"),
+    ({"target": sl.unit("0", 99)}, sl.TargetError, "there is no channel 99"),
     ({"steps": 0}, sl.SaliencyError, "steps .* at least 1, and is 0"),
     ({"steps": -3}, sl.SaliencyError, "steps .* is -3"),
     ({"steps": True}, sl.SaliencyError, "steps .* is True"),
@@ -447,7 +450,6 @@ BAD: list[tuple[dict[str, Any], type[sl.SaliencyError], str]] = [
     ({"priors": None}, sl.SaliencyError, "priors are .* None"),
     ({"priors": [Fourier(), PixelRange()]}, sl.SaliencyError, "use Sigmoid instead"),
     ({"optimizer": "newton"}, sl.SaliencyError, "gradient, adam, and not 'newton'"),
-    ({"score": "logit"}, sl.SaliencyError, "not 'logit'"),
     ({"start": "ones"}, sl.SaliencyError, "not 'ones'"),
     ({"start": 0}, sl.SaliencyError, "not 0"),
     ({"start": np.zeros((1, 3, 8, 8))}, sl.SaliencyError, "zeros"),

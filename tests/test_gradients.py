@@ -330,13 +330,12 @@ def inferred(scores: Tensor) -> Tensor:
         (Tensor.detach, "no gradient"),
         (without_gradient, "no gradient"),
         (inferred, "no gradient"),
-        (lambda scores: scores.argmax(1), r"shape \(3, K\)"),
+        (lambda scores: scores.argmax(1), "torch.int64, which has no gradient"),
         (lambda scores: scores.long(), "torch.int64, which has no gradient"),
         (lambda scores: scores > 0, "torch.bool, which has no gradient"),
         (lambda scores: (scores,), "returns tuple"),
         (lambda scores: {"logits": scores}, "returns dict"),
         (lambda scores: None, "returns NoneType"),
-        (lambda scores: scores.sum(1), "expected scores of shape"),
         (lambda scores: scores[:2], "expected scores of shape"),
         (lambda scores: scores[..., None], "expected scores of shape"),
         (lambda scores: torch.ones(3, 5, requires_grad=True), "does not depend on the image"),
@@ -375,7 +374,7 @@ def test_a_model_made_in_inference_mode_says_so(images: Tensor) -> None:
 
 @pytest.mark.parametrize("model", [None, 3, "resnet18"])
 def test_what_is_no_model_says_so(model: object, images: Tensor) -> None:
-    with pytest.raises(sl.ModelError, match="not callable") as caught:
+    with pytest.raises(sl.ModelError, match=r"expected a torch\.nn\.Module") as caught:
         sl.input_gradient(model, images)
     says(caught.value)
 
@@ -386,13 +385,10 @@ NAN, INFINITE = (torch.full((1, 3, 8, 8), value) for value in (float("nan"), flo
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (torch.rand(3, 8, 8), r"expected images of shape \(N, 3, H, W\).*images\[None\]"),
+        (torch.rand(3, 8, 8), r"expected images of shape \(N, C, H, W\).*images\[None\]"),
         (torch.rand(8, 8), "expected images of shape"),
         (torch.rand(1, 1, 3, 8, 8), "expected images of shape"),
         (torch.tensor(0.5), "expected images of shape"),
-        (torch.rand(2, 1, 8, 8), "expected 3 color channels"),
-        (torch.rand(2, 4, 8, 8), "expected 3 color channels"),
-        (torch.rand(2, 8, 8, 3), "expected 3 color channels"),
         (torch.rand(0, 3, 8, 8), "empty"),
         (torch.rand(1, 3, 0, 8), "empty"),
         (torch.randint(0, 255, (1, 3, 8, 8)), "torch.int64: divide by 255"),

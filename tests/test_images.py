@@ -469,7 +469,7 @@ def test_the_ends_of_a_long_photo_are_cut_off_alike() -> None:
     assert sl.to_tensor(Image.fromarray(pixels.transpose(1, 0, 2).copy()), 4).min() == 1
 
 
-@pytest.mark.parametrize("size", [0, -1, 1.5, "224", None, (224, 224)])
+@pytest.mark.parametrize("size", [0, -1, 1.5, "224", None, True, (224, 0), (224,), (4, 4, 4), [224, 224]])
 def test_a_size_that_is_none_says_so(size: object) -> None:
     with pytest.raises(sl.ImageError, match="the size must be") as caught:
         sl.to_tensor(Image.new("RGB", (4, 4)), size)

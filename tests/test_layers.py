@@ -7,7 +7,11 @@ from helpers import nothing_changes, relative, says, small_network, thawed
 from torch import Tensor, nn
 
 import saliency_lib as sl
-from saliency_lib.methods.layers import EMBEDDED_LAYERS, EMBEDDED_SHIFT, GRID, Recording, spread
+from saliency_lib.methods.layers import GRID, spread
+from saliency_lib.methods.recording import Recording
+from saliency_lib.models.lite import LAYERS
+
+LITE0 = LAYERS["efficientnet_lite0"]
 
 
 @pytest.mark.parametrize("index", [0, 1, 2, 3])
@@ -24,7 +28,7 @@ def test_the_gradient_at_a_layer_by_finite_differences(index: int, images: Tenso
         slope = (after(at.output + nudge) - after(at.output - nudge))[range(3), target] / (2 * step)
         assert torch.allclose(at.gradient[:, k, i, j], slope, atol=1e-8)
     expected = at.gradient.abs().amax(1)
-    assert torch.equal(sl.layer_saliency(net, images, net[index], target), expected)
+    assert torch.equal(sl.layer_saliency(net, images, target, layer=net[index]), expected)
 
 
 def test_without_layers_the_images_are_the_layer(net: nn.Module, images: Tensor) -> None:
@@ -34,12 +38,12 @@ def test_without_layers_the_images_are_the_layer(net: nn.Module, images: Tensor)
 
 
 def test_one_recording_answers_for_every_class(embedded: sl.Classifier, photos: Tensor) -> None:
-    layers = [embedded.network.get_submodule(name) for name in EMBEDDED_LAYERS]
+    layers = [embedded.network.get_submodule(name) for name in LITE0.localization]
     recording = Recording(embedded, photos, layers)
-    assert torch.equal(recording.scores.detach(), embedded(photos))
+    assert torch.equal(recording.answer.scores.detach(), embedded(photos))
     for target in (None, 285, [1, 2, 3], "espresso"):
         for layer, at in zip(layers, recording.gradients(target), strict=True):
-            alone = sl.layer_saliency(embedded, photos, layer, target)
+            alone = sl.layer_saliency(embedded, photos, target, layer=layer)
             assert relative(at.gradient.abs().amax(1), alone) < 1e-5
 
 
@@ -48,7 +52,7 @@ def test_grad_cam_equals_captum(net: nn.Module, images: Tensor) -> None:
     for index in (0, 2):
         for target in range(5):
             theirs = LayerGradCam(net, net[index]).attribute(images, target, relu_attributions=True)[:, 0].detach()
-            assert torch.allclose(sl.grad_cam(net, images, target, net[index]), theirs, rtol=1e-4, atol=1e-7)
+            assert torch.allclose(sl.grad_cam(net, images, target, layer=net[index]), theirs, rtol=1e-4, atol=1e-7)
             positive += int((theirs > 0).sum())
     assert positive > 100
 
@@ -63,14 +67,14 @@ def test_grad_cam_of_the_embedded_network_is_its_class_activation_map(embedded: 
 
 
 def test_the_object_map_is_the_three_maps_by_hand(embedded: sl.Classifier, photos: Tensor) -> None:
-    late, later, head = (embedded.network.get_submodule(name) for name in EMBEDDED_LAYERS)
+    late, later, head = (embedded.network.get_submodule(name) for name in LITE0.localization)
     maps = [
-        sl.grad_cam(embedded, photos, 5, head),
-        sl.layer_saliency(embedded, photos, later, 5),
-        sl.layer_saliency(embedded, photos, late, 5),
+        sl.grad_cam(embedded, photos, 5, layer=head),
+        sl.layer_saliency(embedded, photos, 5, layer=later),
+        sl.layer_saliency(embedded, photos, 5, layer=late),
     ]
     assert [tuple(M.shape[1:]) for M in maps] == [(7, 7), (7, 7), (14, 14)]
-    fine = [spread(M, shift=EMBEDDED_SHIFT) for M in maps]
+    fine = [spread(M, shift=LITE0.shift) for M in maps]
     expected = sum(M / M.mean((1, 2), keepdim=True) for M in fine)
     found = sl.object_map(embedded, photos, 5)
     assert found.shape == (3, GRID, GRID)
@@ -80,10 +84,10 @@ def test_the_object_map_is_the_three_maps_by_hand(embedded: sl.Classifier, photo
 
 def test_the_blocks_are_the_tenth_and_the_thirteenth(embedded: sl.Classifier) -> None:
     blocks = [block for stage in embedded.network.blocks for block in stage]
-    assert [blocks[i] for i in (10, 13)] == [embedded.network.get_submodule(name) for name in EMBEDDED_LAYERS[:2]]
+    assert [blocks[i] for i in (10, 13)] == [embedded.network.get_submodule(name) for name in LITE0.localization[:2]]
 
 
-@pytest.mark.parametrize("layer", EMBEDDED_LAYERS)
+@pytest.mark.parametrize("layer", LITE0.localization)
 def test_a_dot_is_within_a_third_of_a_cell_of_where_its_cells_are_placed(embedded: sl.Classifier, layer: str) -> None:
     """Which cells a dot stirs, averaged with weights, is where the dot is, once the cells are placed."""
     at = embedded.network.get_submodule(layer)
@@ -92,15 +96,15 @@ def test_a_dot_is_within_a_third_of_a_cell_of_where_its_cells_are_placed(embedde
     for x, y in ((80, 80), (120, 100), (100, 140), (143, 125), (112, 112), (96, 127)):
         dotted = base.clone()
         dotted[:, :, y - 6 : y + 6, x - 6 : x + 6] = 1.0
-        outputs = [Recording(embedded, images, [at]).outputs[0].detach() for images in (base, dotted)]
-        M = spread((outputs[1] - outputs[0]).square().sum(1), 224, shift=EMBEDDED_SHIFT, smoothing=0)[0]
+        outputs = [Recording(embedded, images, [at]).sources[0].detach() for images in (base, dotted)]
+        M = spread((outputs[1] - outputs[0]).square().sum(1), 224, shift=LITE0.shift, smoothing=0)[0]
         pixels = torch.arange(224) + 0.5
         errors += [float((M.sum(0) * pixels).sum() / M.sum()) - x, float((M.sum(1) * pixels).sum() / M.sum()) - y]
-    stride = 16 if layer == EMBEDDED_LAYERS[0] else 32
+    stride = 16 if layer == LITE0.localization[0] else 32
     assert abs(sum(errors) / len(errors)) < stride / 3
 
 
-@pytest.mark.parametrize("layer", EMBEDDED_LAYERS)
+@pytest.mark.parametrize("layer", LITE0.localization)
 def test_what_a_cell_sees_lies_between_its_share_and_its_kernels(embedded: sl.Classifier, layer: str) -> None:
     """The center of a cell's gradient at the pixels: further than nothing, less far than "same" padding alone says."""
     at, pixels, shifts = embedded.network.get_submodule(layer), torch.arange(224) + 0.5, []
@@ -142,8 +146,8 @@ def test_layers_that_are_followed_by_work_in_place(images: Tensor) -> None:
     other.load_state_dict(net.state_dict())
     other[1].inplace = other[3].inplace = True
     for index in (0, 2):
-        expected = sl.layer_saliency(net, images, net[index], 1)
-        assert torch.equal(sl.layer_saliency(other, images, other[index], 1), expected)
+        expected = sl.layer_saliency(net, images, 1, layer=net[index])
+        assert torch.equal(sl.layer_saliency(other, images, 1, layer=other[index]), expected)
     both = [at.output for at in Recording(other, images, [other[0], other[2]]).gradients(1)]
     assert all(torch.equal(h, net[: i + 1](images)) for h, i in zip(both, (0, 2), strict=True))
 
@@ -153,13 +157,13 @@ def test_nothing_of_the_callers_changes(images: Tensor) -> None:
     net.train()
     net(images).sum().backward()
     with nothing_changes(net, images):
-        sl.layer_saliency(net, images, net[2], 1)
-        sl.grad_cam(net, images, None, net[0])
+        sl.layer_saliency(net, images, 1, layer=net[2])
+        sl.grad_cam(net, images, layer=net[0])
         sl.object_map(net, images, 1, layers=[net[0], net[2]])
     with torch.no_grad(), nothing_changes(net, images):
-        sl.layer_saliency(net, images, net[2], 1)
+        sl.layer_saliency(net, images, 1, layer=net[2])
     with torch.inference_mode():
-        assert sl.layer_saliency(net, images, net[2], 1).shape == (3, 4, 4)
+        assert sl.layer_saliency(net, images, 1, layer=net[2]).shape == (3, 4, 4)
 
 
 def test_nothing_changes_on_errors_either(images: Tensor) -> None:
@@ -172,16 +176,16 @@ def test_nothing_changes_on_errors_either(images: Tensor) -> None:
     twice = nn.Sequential(net[0], net[1], nn.Conv2d(4, 3, 1), net[0], *net[1:])
     foreign = nn.Conv2d(3, 3, 1)
     mistakes = [
-        (lambda: sl.layer_saliency(broken, images, broken[2]), broken, "cannot run"),
-        (lambda: sl.layer_saliency(net, images, net[5]), net, "(N, C, H, W)"),
-        (lambda: sl.layer_saliency(net, images, foreign), net, "did not run"),
-        (lambda: sl.layer_saliency(net, images, "features"), net, "torch.nn.Module"),
-        (lambda: sl.layer_saliency(twice, images, twice[0]), twice, "more than once"),
-        (lambda: sl.layer_saliency(net, images, net[2], 77), net, "no class 77"),
-        (lambda: sl.layer_saliency(net, images + 1, net[2]), net, "[0, 1]"),
-        (lambda: sl.grad_cam(net, images), net, "pass layer="),
-        (lambda: sl.object_map(net, images), net, "pass layers="),
-        (lambda: sl.layer_saliency(net, images, net[2], lambda s: torch.ones(3)), net, "does not depend"),
+        (lambda: sl.layer_saliency(broken, images, layer=broken[2]), broken, "cannot run"),
+        (lambda: sl.layer_saliency(net, images, layer=net[5]), net, "(N, C, H, W)"),
+        (lambda: sl.layer_saliency(net, images, layer=foreign), net, "did not run"),
+        (lambda: sl.layer_saliency(net, images, layer="features"), net, "no layer 'features'"),
+        (lambda: sl.layer_saliency(twice, images, layer=twice[0]), twice, "more than once"),
+        (lambda: sl.layer_saliency(net, images, 77, layer=net[2]), net, "no class 77"),
+        (lambda: sl.layer_saliency(net, images + 1, layer=net[2]), net, "[0, 1]"),
+        (lambda: sl.grad_cam(net, images), net, "name one (layer=)"),
+        (lambda: sl.object_map(net, images), net, "name one (layer=)"),
+        (lambda: sl.layer_saliency(net, images, lambda s: torch.ones(3), layer=net[2]), net, "does not depend"),
     ]
     for call, of, word in mistakes:
         with nothing_changes(of, images), pytest.raises(sl.SaliencyError) as caught:
@@ -192,14 +196,14 @@ def test_nothing_changes_on_errors_either(images: Tensor) -> None:
 def test_other_networks_name_their_layers(net: nn.Module, images: Tensor) -> None:
     M = sl.object_map(net, images, 1, layers=[net[0], net[2]])
     assert M.shape == (3, GRID, GRID)
-    parts = [sl.grad_cam(net, images, 1, net[2]), sl.layer_saliency(net, images, net[0], 1)]
+    parts = [sl.grad_cam(net, images, 1, layer=net[2]), sl.layer_saliency(net, images, 1, layer=net[0])]
     fine = [spread(part) for part in parts]
     assert relative(M, sum(part / part.mean((1, 2), keepdim=True) for part in fine)) < 1e-5
 
 
 def test_a_layer_costs_no_more_graph_than_what_follows_it(net: nn.Module, images: Tensor) -> None:
     recording = Recording(net, images, [net[2]])
-    assert recording.outputs[0].is_leaf  # nothing below it was recorded
+    assert recording.sources[0].is_leaf  # nothing below it was recorded
 
 
 def test_on_every_device(device: torch.device, photos: Tensor, embedded: sl.Classifier) -> None:

@@ -11,7 +11,9 @@ from PIL import Image
 from torch import Tensor
 
 import saliency_lib as sl
-from saliency_lib.localization.boxes import Box, bounding_box, cover, graph_cut, largest_component
+from saliency_lib.images import part_of
+from saliency_lib.localization.boxes import Box, bounding_box, cover, largest_component
+from saliency_lib.localization.localize import graph_cut
 
 sides = st.integers(1, 40)
 
@@ -136,7 +138,7 @@ def test_a_lone_cell_comes_back_in_the_pixels_of_any_photo(
     i, j = data.draw(st.integers(0, h - 1)), data.draw(st.integers(0, w - 1))
     saliency = torch.zeros(h, w)
     saliency[i, j] = 2.0
-    found = sl.threshold_box(gray(width, height), saliency)
+    found = sl.threshold_box(gray(width, height), saliency, part="whole")
     assert found.mask.shape == (height, width)
     assert found.box == bounding_box(found.mask)
     x0, y0, x1, y1 = found.box
@@ -154,7 +156,7 @@ def test_the_box_is_exact_where_cells_are_whole_pixels() -> None:
         (gray(7, 7), (1, 2, 6, 4)),
         (gray(2100, 7), (300, 2, 1800, 4)),
     ):
-        assert sl.threshold_box(photo, saliency, threshold=0.5).box == box
+        assert sl.threshold_box(photo, saliency, part="whole", threshold=0.5).box == box
 
 
 def test_the_threshold_is_a_fraction_of_the_maximum_and_several_give_the_median_box() -> None:
@@ -172,11 +174,11 @@ def test_the_threshold_is_a_fraction_of_the_maximum_and_several_give_the_median_
 
 @pytest.mark.parametrize("value", [0.0, -1.0])
 def test_nothing_is_found_in_a_map_that_says_nothing(value: float) -> None:
-    found = sl.threshold_box(gray(5, 4), torch.full((3, 3), value))
+    found = sl.threshold_box(gray(5, 4), torch.full((3, 3), value), part="whole")
     assert found.box is None
     assert found.mask.shape == (4, 5)
     assert not found.mask.any()
-    cut = sl.localize(gray(5, 4), torch.full((3, 3), value))
+    cut = sl.localize(gray(5, 4), torch.full((3, 3), value), part="whole")
     assert cut.box is None
     assert not cut.mask.any()
 
@@ -197,7 +199,7 @@ def test_graph_cut_grows_a_part_into_the_whole_object(width: int, height: int, b
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     distance = torch.hypot(torch.arange(height)[:, None] - y, torch.arange(width) - x)
     saliency = 1 - distance / distance.max()  # its upper 5 % are a part of the object, its lower 30 % none
-    found = sl.localize(scene(width, height, box), saliency)
+    found = sl.localize(scene(width, height, box), saliency, part="whole")
     assert sl.box_iou(found.box, box) > 0.9
     assert found.box == bounding_box(found.mask)
     assert found.mask.shape == (height, width)
@@ -216,7 +218,7 @@ def test_seeds_are_the_quantiles() -> None:
 
 def test_seeds_stay_on_their_sides() -> None:
     photo, saliency = scene(112, 112, (20, 20, 90, 90)), torch.rand(112, 112)
-    found = sl.localize(photo, saliency)
+    found = sl.localize(photo, saliency, part="whole")
     mask = graph_cut(photo, found.foreground, found.background)
     assert mask[found.foreground].all()
     assert not mask[found.background].any()
@@ -234,7 +236,7 @@ def test_too_few_seeds_for_a_color_model_stay_what_they_are() -> None:
 @settings(max_examples=25)
 @given(st.integers(1, 6), st.integers(1, 6), st.integers(1, 30))
 def test_photos_and_maps_of_a_few_pixels(width: int, height: int, size: int) -> None:
-    found = sl.localize(gray(width, height), torch.rand(1, 2, 3), size=size)
+    found = sl.localize(gray(width, height), torch.rand(1, 2, 3), size=size, part="whole")
     assert found.mask.shape == (height, width)
     assert found.box == bounding_box(found.mask)
 
@@ -249,7 +251,7 @@ def test_the_same_again_and_the_callers_random_numbers_stay() -> None:
     expected = drawn()
     cv2.setRNGSeed(7)
     threads = cv2.getNumThreads()
-    first, second = (sl.localize(photo, saliency) for _ in range(2))
+    first, second = (sl.localize(photo, saliency, part="whole") for _ in range(2))
     assert drawn() == expected
     assert cv2.getNumThreads() == threads
     assert torch.equal(first.mask, second.mask)
@@ -258,8 +260,8 @@ def test_the_same_again_and_the_callers_random_numbers_stay() -> None:
 def test_the_map_and_the_photo_are_not_changed() -> None:
     photo, saliency = sl.sample_photo("coffee"), torch.rand(1, 20, 20)
     before = photo.tobytes(), saliency.clone()
-    assert sl.localize(photo, saliency).box == sl.localize(photo, saliency[0]).box
-    sl.threshold_box(photo, saliency)
+    assert sl.localize(photo, saliency, part="whole").box == sl.localize(photo, saliency[0], part="whole").box
+    sl.threshold_box(photo, saliency, part="whole")
     assert photo.tobytes() == before[0]
     assert torch.equal(saliency, before[1])
 
@@ -297,3 +299,56 @@ def test_one_sentence_for_every_mistake() -> None:
         with pytest.raises(sl.SaliencyError) as caught:
             call()
         assert word in says(caught.value)
+
+
+# --- which part of the photo a map covers ----------------------------------------------------------------------------
+
+
+def test_a_map_of_the_crop_gives_the_box_in_the_photo() -> None:
+    """The brightest cell of a centered crop lies elsewhere in the photo than the same cell of the whole."""
+    photo = gray(300, 100)
+    images = sl.to_tensor(photo, 10)  # the pixels from 100 to 200
+    saliency = images[:, 0] * 0
+    for covered in (sl.reduce_channels(images), sl.reduce_channels(images)[0]):
+        covered.zero_()
+        covered[..., 2, 0] = 1
+        assert sl.threshold_box(photo, covered).box == (100, 20, 110, 30)
+    saliency[0, 2, 0] = 1  # computed by hand: it has forgotten
+    with pytest.raises(sl.ImageError, match="does not say which part") as caught:
+        sl.threshold_box(photo, saliency)
+    says(caught.value)
+    assert sl.threshold_box(photo, saliency, part="center").box == (100, 20, 110, 30)
+    assert sl.threshold_box(photo, saliency, part="whole").box == (0, 20, 30, 30)
+    assert sl.threshold_box(photo, saliency, part=(0.5, 0, 1, 1)).box == (150, 20, 165, 30)
+    mask = sl.threshold_box(photo, saliency, part="center").mask
+    assert mask.shape == (100, 300)
+    assert mask.nonzero().amin(0).tolist() == [20, 100]
+    assert int(mask.sum()) == 100
+
+
+def test_every_map_of_the_package_knows_its_part(embedded: sl.Classifier) -> None:
+    photo = sl.sample_photo("chelsea")
+    for crop in (True, False):
+        images = embedded.to_tensor(photo, crop=crop)
+        part = part_of(images)
+        assert part == ((0, 0, 1, 1) if not crop else part)
+        assert part is not None
+        made = [
+            sl.input_gradient(embedded, images, 285),
+            sl.saliency_map(embedded, images, 285)[0],
+            sl.layer_saliency(embedded, images, 285, layer="blocks.5.2"),
+            sl.grad_cam(embedded, images, 285)[0],
+            sl.object_map(embedded, images, 285)[0],
+            sl.top_class_maps(embedded, images, 1)[1],
+            *(sl.find_method(name)(embedded, images).maps(285) for name in ("gradient", "grad-cam", "object-map")),
+        ]
+        assert all(part_of(one) == part for one in made)
+    square = gray(50, 50)
+    assert sl.threshold_box(square, torch.eye(5)).box == (0, 0, 10, 10)  # a square crop of a square photo is all of it
+
+
+@pytest.mark.parametrize("part", ["all", (0, 0, 1), (0.5, 0, 0.4, 1), (0, 0, 2, 1), (-0.1, 0, 1, 1), 3])
+def test_what_is_no_part_of_a_photo(part: object) -> None:
+    with pytest.raises(sl.ImageError, match="part") as caught:
+        sl.localize(gray(20, 10), torch.rand(4, 4), part=part)  # type: ignore[arg-type]
+    says(caught.value)

@@ -8,10 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import saliency_lib as sl
-from saliency_lib.targets import Target, select
+from saliency_lib.targets import Answer, Target, select
 
 NAMES = sl.Categories(["cat", "dog", "bird"], ["n1", "n2", "n3"])
 SCORES = torch.tensor([[1.0, 3.0, 2.0], [9.0, 7.0, 8.0]])
+
+
+def pick(scores: torch.Tensor, target: Target, names: sl.Categories | None = None) -> torch.Tensor:
+    """What a target selects from these scores, of classes with these names."""
+    return select(Answer(scores, sl.Head("softmax", names)), target)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +43,7 @@ SCORES = torch.tensor([[1.0, 3.0, 2.0], [9.0, 7.0, 8.0]])
     ],
 )
 def test_every_kind_of_target_selects_its_scores(target: Target, expected: list[float]) -> None:
-    assert select(SCORES, target, NAMES).tolist() == expected
+    assert pick(SCORES, target, NAMES).tolist() == expected
 
 
 @pytest.mark.parametrize(
@@ -78,24 +83,24 @@ def test_every_kind_of_target_selects_its_scores(target: Target, expected: list[
 )
 def test_wrong_targets_say_what_is_wrong(target: object, message: str) -> None:
     with pytest.raises(sl.TargetError, match=message) as caught:
-        select(SCORES, target, NAMES)  # type: ignore[arg-type]
+        pick(SCORES, target, NAMES)  # type: ignore[arg-type]
     says(caught.value)
 
 
 def test_one_image_is_not_spoken_of_in_the_plural() -> None:
     with pytest.raises(sl.TargetError, match=r"got 2 targets for 1 image$"):
-        select(SCORES[:1], [0, 1], NAMES)
+        pick(SCORES[:1], [0, 1], NAMES)
 
 
 def test_a_model_may_score_fewer_classes_than_have_names() -> None:
     with pytest.raises(sl.TargetError, match="no class 2: the model scores 2 classes"):
-        select(SCORES[:, :2], "bird", NAMES)
+        pick(SCORES[:, :2], "bird", NAMES)
 
 
 def test_without_names_classes_are_numbered() -> None:
-    assert select(SCORES, "class 1").tolist() == [3.0, 7.0]
+    assert pick(SCORES, "class 1").tolist() == [3.0, 7.0]
     with pytest.raises(sl.TargetError, match="no class 'dog'"):
-        select(SCORES, "dog")
+        pick(SCORES, "dog")
 
 
 ANYTHING = st.recursive(
@@ -108,7 +113,7 @@ ANYTHING = st.recursive(
 @given(ANYTHING)
 def test_anything_is_a_target_or_a_clear_error(target: object) -> None:
     try:
-        selected = select(SCORES, target, NAMES)  # type: ignore[arg-type]
+        selected = pick(SCORES, target, NAMES)  # type: ignore[arg-type]
     except sl.TargetError as error:
         says(error)
     else:
@@ -118,7 +123,7 @@ def test_anything_is_a_target_or_a_clear_error(target: object) -> None:
 
 @given(st.lists(st.lists(st.floats(-1e3, 1e3, width=32), min_size=4, max_size=4), min_size=1, max_size=3))
 def test_no_target_is_the_highest_score(rows: list[list[float]]) -> None:
-    assert select(torch.tensor(rows), None).tolist() == [max(row) for row in rows]
+    assert pick(torch.tensor(rows), None).tolist() == [max(row) for row in rows]
 
 
 def test_the_posterior_is_the_softmax() -> None:
@@ -127,24 +132,27 @@ def test_the_posterior_is_the_softmax() -> None:
     assert torch.equal(sl.posterior()(SCORES), SCORES.softmax(1).max(1).values)
 
 
-def test_the_posterior_knows_the_names_of_imagenet() -> None:
+def test_the_posterior_knows_the_names_of_the_model_and_guesses_none() -> None:
     scores = torch.randn(2, 1000)
-    assert torch.equal(sl.posterior("Egyptian cat")(scores), scores.softmax(1)[:, 285])
+    names = [f"name {i}" for i in range(1000)]
+    assert torch.equal(pick(scores, sl.posterior("name 285"), sl.Categories(names)), scores.softmax(1)[:, 285])
+    with pytest.raises(sl.TargetError, match="no class 'Egyptian cat'"):  # a thousand scores need not be ImageNet's
+        sl.posterior("Egyptian cat")(scores)
 
 
 @pytest.mark.parametrize("target", [3, -1, [0], "no such class", 1.5])
 def test_a_posterior_of_no_class_says_so(target: object) -> None:
     with pytest.raises(sl.TargetError) as caught:
-        select(SCORES, sl.posterior(target), NAMES)  # type: ignore[arg-type]
+        pick(SCORES, sl.posterior(target), NAMES)  # type: ignore[arg-type]
     says(caught.value)
 
 
 def test_the_targets_and_scores_are_not_changed(device: torch.device) -> None:
     scores = SCORES.clone().to(device).requires_grad_()
     classes = torch.tensor([0, 1], device=device)
-    assert select(scores, classes, NAMES).requires_grad
+    assert pick(scores, classes, NAMES).requires_grad
     for target in (None, [0, 1], classes, sl.posterior(1)):
-        assert select(scores, target, NAMES).device == scores.device
+        assert pick(scores, target, NAMES).device == scores.device
     assert torch.equal(scores.detach().cpu(), SCORES)
     assert classes.tolist() == [0, 1]
     assert scores.grad is None

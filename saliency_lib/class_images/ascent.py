@@ -3,13 +3,14 @@
 found = sl.class_image(model, ["goose", "ostrich"])                           # the paper's recipe, nothing else
 found = sl.class_image(model, ["goose", "ostrich"], priors="recommended")     # what chapter 6 makes of it
 found.image                                                                   # (2, 3, 224, 224) in [0, 1]
+sl.class_image(model, sl.unit("blocks.2.0", 7), priors="recommended")         # what one filter asks for
 """
 
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, SupportsIndex
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,13 +21,11 @@ from saliency_lib.class_images.parameterizations import Parameterization
 from saliency_lib.class_images.priors import Prior
 from saliency_lib.class_images.recipes import OPTIMIZERS, recipe_of
 from saliency_lib.errors import ImageError, ModelError, SaliencyError, TargetError
-from saliency_lib.images import check_images
+from saliency_lib.images import Size, check_images, check_size, sides
 from saliency_lib.methods.gradients import gradient
 from saliency_lib.models.model import Prediction, predictions
-from saliency_lib.models.running import class_scores, differentiating
-from saliency_lib.targets import categories_of, class_indices
-
-Classes = str | SupportsIndex | Sequence[str | SupportsIndex] | Tensor
+from saliency_lib.models.running import ask, differentiating, head_of
+from saliency_lib.targets import Answer, Objective, Target, class_index, is_class, layers_of, select
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,9 @@ class ClassImage:
     """The images that N classes ask for, as `class_image` finds them; all tensors are on the CPU.
 
     `raw` is the optimum I*, (N, 3, H, W). `image` is I* with the mean added, clipped to [0, 1] to be shown. `history`
-    says how it was reached. `top` holds the five best classes of each `image`, by the model that made it. `classes`
-    are the N indices that were asked for. `seed` is what the random numbers came from. `complete` is false if the
+    says how it was reached. `top` holds the five best classes of each `image`, by the model that made it (empty where
+    the model gives no scores). `classes` are the N classes that were asked for, as indices; in the place of a class
+    there may be a function or an objective. `seed` is what the random numbers came from. `complete` is false if the
     ascent was interrupted.
     """
 
@@ -59,44 +59,45 @@ class ClassImage:
     raw: Tensor
     history: History
     top: list[list[Prediction]]
-    classes: list[int]
+    classes: list[Any]
     seed: int
     complete: bool
 
 
 def class_image(
     model: nn.Module,
-    target: Classes,
+    target: Target,
     *,
     steps: int | None = None,
     step_size: float | None = None,
     l2: float | None = None,
     start: str | Tensor | None = None,
     priors: str | Sequence[Prior] = (),
-    score: str = "score",
     optimizer: str | None = None,
-    size: int | None = None,
+    size: Size | None = None,
     seed: int = 0,
     progress: bool | None = None,
     callback: Callable[[int, Tensor], None] | None = None,
 ) -> ClassImage:
-    r"""The image $I^* = \arg\max_I S_c(I) - \lambda \lVert I \rVert_2^2$ of a class, or one for each of several.
+    r"""The image $I^* = \arg\max_I S_c(I) - \lambda \lVert I \rVert_2^2$ of a target, or one for each of several.
 
     Section 2 of the paper, by gradient ascent. I is an image less the mean that the model subtracts (0.5 if it names
     none), in pixel values; $\lambda$ is `l2`. I starts at zero, and each of `steps` steps (160 by default) adds
-    `step_size` times the gradient of the objective. Nothing is clipped. All classes climb in one batch, and none
+    `step_size` times the gradient of the objective. Nothing is clipped. All images climb in one batch, and none
     depends on another.
+
+    `target` is a class, a function of the network's output, `sl.unit(...)`, `sl.weighted(...)` or `sl.posterior(...)`
+    (which the paper advises against), or a list of such: one image each.
 
     `priors` are objects of `saliency_lib.priors` and `saliency_lib.parameterizations`. `"recommended"` is the set of
     chapter 6, which brings its own optimizer, step size, `l2`, start, and 320 steps, where you give none. Its noise
     fades over all the steps: fewer of them are another ascent, not the beginning of this one.
 
     `optimizer` is `"gradient"` or `"adam"`, the default where there is a parameterization. `start` is `"zeros"`, the
-    default, `"noise"` (coordinates of standard deviation 0.01) or images in [0, 1]. `score="posterior"` climbs the
-    softmax probability, which the paper advises against. `size` is the side of the images in pixels, by default what
-    the model was trained on; in smaller ones (160 for 224) things come out larger, and sooner. One `seed` gives one
-    result on one device. `progress` shows a bar; by default where there is somebody to see it. `callback(step, images)`
-    gets the images before each step, unclipped. An interruption returns what there is.
+    default, `"noise"` (coordinates of standard deviation 0.01) or images in [0, 1]. `size` is the side of the images in
+    pixels, or (H, W), by default what the model was trained on; in smaller ones (160 for 224) things come out larger,
+    and sooner. One `seed` gives one result on one device. `progress` shows a bar; by default where there is somebody to
+    see it. `callback(step, images)` gets the images before each step, unclipped. An interruption returns what there is.
 
     Raises `TargetError` for unknown classes, `ModelError` for a network that cannot be differentiated, `ImageError`
     for a bad start, `SaliencyError` for other bad values and as soon as the objective is not finite. Chapter 6 teaches
@@ -106,9 +107,10 @@ def class_image(
     random = torch.Generator().manual_seed(_whole("seed", seed, 0))
     with differentiating(model):
         mean = _mean(model)
-        side = _whole("size", getattr(model, "size", 224) if size is None else size, 1)
-        classes = _classes(model, target, mean.expand(1, 3, side, side))
-        z = _start(recipe.start if start is None else start, (len(classes), 3, side, side), mean, recipe.priors, random)
+        wanted = check_size(getattr(model, "size", 224) if size is None else size, SaliencyError)
+        shape = (mean.shape[1], *sides(wanted))
+        targets = _targets(model, target, mean.expand(1, *shape))
+        z = _start(recipe.start if start is None else start, (len(targets), *shape), mean, recipe.priors, random)
         ascent = OPTIMIZERS[recipe.optimizer]([z], lr=recipe.step_size, maximize=True)
         count = _whole("steps", recipe.steps if steps is None else steps, 1)
         scores, penalties, bar = [], [], _bar(count, progress)
@@ -118,7 +120,7 @@ def class_image(
                 x = (I + mean).detach().requires_grad_()
                 if callback:
                     callback(step, x.detach())
-                S = _value(class_scores(model, _seen(x, recipe.priors, random, step / count)), classes, score)
+                S = _values(ask(model, _seen(x, recipe.priors, random, step / count), _layers(targets)), targets)
                 penalty = recipe.l2 * (x - mean).square().sum((1, 2, 3))
                 penalty = penalty + sum(prior.penalty(x) for prior in recipe.priors)
                 _check_finite(S - penalty, step, recipe.step_size)
@@ -135,9 +137,9 @@ def class_image(
         raw = _image(z, recipe.priors, mean).detach()
         _check_finite(raw, len(scores), recipe.step_size)
         image = (raw + mean).clamp(0, 1)
-        top = predictions(class_scores(model, image).detach(), 5, categories_of(model))
+        top = _top(ask(model, image))
     history = History(torch.stack(scores), torch.stack(penalties))
-    return ClassImage(image.cpu(), raw.cpu(), history, top, classes.tolist(), seed, len(scores) == count)
+    return ClassImage(image.cpu(), raw.cpu(), history, top, targets, seed, len(scores) == count)
 
 
 def _image(z: Tensor, priors: Sequence[Prior], mean: Tensor) -> Tensor:
@@ -155,12 +157,24 @@ def _seen(images: Tensor, priors: Sequence[Prior], random: Generator, done: floa
     return images
 
 
-def _value(scores: Tensor, classes: Tensor, score: str) -> Tensor:
-    """The (N,) numbers to raise."""
-    if score not in ("score", "posterior"):
-        raise SaliencyError(f'score is "score" or "posterior", and not {score!r}')
-    values = scores if score == "score" else scores.softmax(1)
-    return values.gather(1, classes[:, None])[:, 0]
+def _values(answer: Answer, targets: Sequence[Any]) -> Tensor:
+    """The (N,) numbers to raise: image i has the target i."""
+    if all(isinstance(target, int) for target in targets):
+        classes = torch.tensor(targets, device=answer.scores.device)
+        return answer.scores.gather(1, classes[:, None])[:, 0]
+    return torch.stack([select(answer, target)[i] for i, target in enumerate(targets)])
+
+
+def _layers(targets: Sequence[Any]) -> list[Any]:
+    """The layers that the targets look at, each once."""
+    return list(dict.fromkeys(layer for target in targets for layer in layers_of(target)))
+
+
+def _top(answer: Answer) -> list[list[Prediction]]:
+    """The five best classes of each image, where there are scores to rank."""
+    if not isinstance(answer.output, Tensor) or answer.output.ndim > 2:
+        return []
+    return predictions(answer.scores.detach(), 5, answer.head)
 
 
 @torch.no_grad()
@@ -183,26 +197,32 @@ def _check_finite(values: Tensor, step: int, step_size: float) -> None:
 
 
 def _mean(model: nn.Module) -> Tensor:
-    """The mean image, (1, 3, 1, 1), with the type and the device of the model's numbers."""
+    """The mean image, (1, C, 1, 1), with the type and the device of the model's numbers."""
     if not isinstance(model, nn.Module):
         raise ModelError(f"expected a torch.nn.Module, and got {type(model).__name__}")
     mean = getattr(model, "mean", None)
-    if isinstance(mean, Tensor) and mean.shape == (1, 3, 1, 1):
+    if isinstance(mean, Tensor) and mean.ndim == 4 and mean.numel() == mean.shape[1]:
         return mean.detach()
     like = next((p for p in [*model.parameters(), *model.buffers()] if p.is_floating_point()), torch.zeros(()))
     return torch.full((1, 3, 1, 1), 0.5, dtype=like.dtype, device=like.device)
 
 
-def _classes(model: nn.Module, target: Classes, image: Tensor) -> Tensor:
-    """The (N,) indices of the classes asked for, on the model's device; `image` is one for it to score."""
+def _targets(model: nn.Module, target: Target, image: Tensor) -> list[Any]:
+    """What each image is to raise: class indices, functions and objectives; `image` is one for the model to score."""
     if isinstance(target, Tensor | np.ndarray):
         target = target.tolist()
-    wanted: list[Any] = list(target) if isinstance(target, Iterable) and not isinstance(target, str) else [target]
-    wanted = [] if target is None else wanted
+    alone = isinstance(target, str | Objective) or not isinstance(target, Iterable)
+    wanted: list[Any] = [] if target is None else [target] if alone else list(target)  # type: ignore[arg-type]
     if not wanted:
         raise TargetError("there is no class to make an image of: name one, or several")
-    scores = class_scores(model, image).detach()
-    return class_indices(scores.expand(len(wanted), -1), wanted, categories_of(model))
+    answer = ask(model, image, _layers(wanted))
+    functions = [one for one in wanted if not is_class(one)]
+    for one in functions:
+        select(answer, one)  # says now what is wrong with it
+    if len(functions) == len(wanted):
+        return wanted
+    known, head = answer.scores.shape[1], head_of(model)
+    return [one if not is_class(one) else class_index(one, head, known) for one in wanted]
 
 
 def _start(

@@ -79,7 +79,11 @@ class Colors(Parameterization):
     """
 
     def image(self, coordinates: Tensor, mean: Tensor) -> Tensor:
-        """A z at each pixel."""
+        """A z at each pixel; of gray images there is one color only, and z is returned."""
+        if coordinates.shape[1] == 1:
+            return coordinates
+        if coordinates.shape[1] != 3:
+            raise ImageError(f"Colors are red, green and blue, and these images have {coordinates.shape[1]} channels")
         return (color_axes().to(coordinates) @ coordinates.flatten(2)).view_as(coordinates)
 
 

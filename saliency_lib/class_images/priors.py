@@ -7,7 +7,7 @@
     a parameterization   Fourier(), Colors(), Sigmoid()        the image is a function of other coordinates
 
 A prior of your own is a subclass of `Prior` that replaces `penalty(images)`, `transform(images, random, done)` or
-`project(images)`. Images are (N, 3, H, W) in pixel values, where 0 is black and 1 is white, and may leave that range. A
+`project(images)`. Images are (N, C, H, W) in pixel values, where 0 is black and 1 is white, and may leave that range. A
 transform draws its random numbers once for the whole batch: what becomes of an image does not depend on its neighbors.
 Parameterizations have a file of their own.
 
@@ -154,9 +154,10 @@ class Blur(Prior):
         radius = math.ceil(3 * self.sigma)
         x = torch.arange(-radius, radius + 1, dtype=images.dtype, device=images.device)
         kernel = torch.exp(-(x**2) / (2 * self.sigma**2)) if self.sigma else (x == 0).to(images)
-        kernel = (kernel / kernel.sum()).expand(3, 1, 1, -1)
+        channels = images.shape[1]
+        kernel = (kernel / kernel.sum()).expand(channels, 1, 1, -1)
         padded = F.pad(images, [radius] * 4, mode="replicate")
-        return F.conv2d(F.conv2d(padded, kernel, groups=3), kernel.mT, groups=3)
+        return F.conv2d(F.conv2d(padded, kernel, groups=channels), kernel.mT, groups=channels)
 
 
 class Noise(Prior):

@@ -1,7 +1,6 @@
 """How well is it? Localization measured on ILSVRC, by one process or many, through any interruption.
 
 ilsvrc    the data set: images, classes, true boxes
-methods   from images to a box for each class
 metrics   from boxes to errors
 records   results on disk
 runner    the loop: resumes, shares the work, reports

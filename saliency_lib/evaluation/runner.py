@@ -23,10 +23,10 @@ from saliency_lib.evaluation.ilsvrc import Ilsvrc, Sample, Truth
 from saliency_lib.evaluation.metrics import is_pointed, is_right, percentages
 from saliency_lib.evaluation.records import Record
 from saliency_lib.evaluation.team import Team, gathered
-from saliency_lib.images import load_image, to_tensor
-from saliency_lib.localization.localizers import Found, Method, find_method
+from saliency_lib.images import load_image, sides
+from saliency_lib.localization.localizers import Found, Localizer, find_localizer
 from saliency_lib.models.load import EMBEDDED, load_model
-from saliency_lib.models.model import Classifier
+from saliency_lib.models.model import Model
 
 GUESSES = 5
 
@@ -36,8 +36,8 @@ class Evaluation:
     """What is measured on what, by which method."""
 
     data: Ilsvrc
-    method: Method
-    model: Classifier
+    method: Localizer
+    model: Model
     model_name: str
     batch_size: int
 
@@ -58,12 +58,13 @@ class Evaluation:
         ones where they are not among these. Images that cannot be used get a record that says why."""
         loaded = [self._load(sample) for sample in chunk]
         photos = [None if isinstance(item, str) else item[0] for item in loaded]
-        size = self.model.size
-        images = torch.zeros(self.batch_size, 3, size, size)  # of one shape always: the shape can change last digits
+        model = self.model
+        # Of one shape always, however many images there are: the shape can change last digits.
+        images = torch.zeros(self.batch_size, model.channels, *sides(model.size))
         for slot, photo in zip(images, photos, strict=False):
             if photo is not None:
-                slot.copy_(to_tensor(photo, size, crop=False)[0])
-        view = self.method.look(self.model, images)
+                slot.copy_(model.to_tensor(photo, crop=False)[0])
+        view = self.method.look(model, images)
         best = view.scores.topk(GUESSES).indices.cpu()
         guesses = [view.find(photos, best[:, rank]) for rank in range(GUESSES)]
         labels = best[:, 0].clone()
@@ -143,7 +144,7 @@ def _prepare(
     for file in files:
         if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
             raise SaliencyError(f"{file} cannot be written: it is a folder, or its folder does not exist")
-    found, network = find_method(method), load_model(model)
+    found, network = find_localizer(method), load_model(model)
     synsets = network.categories.synsets if network.categories else ()
     return Evaluation(Ilsvrc(folder, limit, synsets), found, network, model, batch_size)
 

@@ -1,5 +1,7 @@
 """Where is it? From a map to a mask and a box.
 
-boxes         GraphCut, thresholds, masks and boxes
+boxes         pieces of a mask, the box around it, the overlap of two boxes
+parts         which part of a photo a map covers
+localize      GraphCut and thresholds: from a map to an object
 localizers    named ways of finding an object, from images to boxes
 """

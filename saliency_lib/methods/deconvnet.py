@@ -14,12 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from saliency_lib.errors import ModelError
-from saliency_lib.images import check_images
+from saliency_lib.errors import ModelError, TargetError
+from saliency_lib.images import check_images, covering
 from saliency_lib.methods.relu_rules import Rule, find_rule
-from saliency_lib.models.model import Classifier
-from saliency_lib.models.running import class_scores, evaluation_mode
-from saliency_lib.targets import Target, categories_of, class_indices
+from saliency_lib.models.model import Model, channels_of
+from saliency_lib.models.running import class_scores, evaluation_mode, head_of
+from saliency_lib.targets import Target, class_indices, is_class
 
 
 @torch.no_grad()
@@ -29,29 +29,31 @@ def deconvnet_reconstruction(
     """What a DeconvNet attached to the network reconstructs in pixel space from one class score: (N, 3, H, W).
 
     The network must be a plain sequence of convolutions, ReLUs, max-pools, adaptive average pools, dropout and linear
-    layers, such as AlexNet or VGG, alone or in a `Classifier`. The signal at the top is 1 at the target class and 0
+    layers, such as AlexNet or VGG, alone or in a `Model`. The signal at the top is 1 at the target class and 0
     elsewhere; at the bottom the normalization is undone, so that the unit is that of `input_gradient`. `rule` is what
     happens at a ReLU: `"deconvnet"` gives the reconstruction of Zeiler and Fergus (2014), `"backprop"` the gradient.
 
     Raises `ModelError` if the network has other layers or is no sequence, and the errors of `input_gradient`. A target
     function is not accepted, since a reconstruction starts from a unit. Chapter 4 teaches it.
     """
+    if not is_class(target):
+        raise TargetError("a reconstruction starts from the score of a class, not from a function")
     with evaluation_mode(model):
-        scores = class_scores(model, check_images(images))
+        scores = class_scores(model, check_images(images, channels_of(model)))
         layers = list(sequence(model))
         inputs, top = run_forward(layers, normalized(model, images))
     if top.shape != scores.shape or not torch.allclose(top, scores, rtol=1e-3, atol=1e-4):
         raise ModelError("the network is no plain sequence of its layers: a DeconvNet cannot be built for it")
-    classes = class_indices(scores, target, categories_of(model))
+    classes = class_indices(scores, target, head_of(model))
     R = F.one_hot(classes, scores.shape[1]).to(scores.dtype)
     for layer, x in zip(reversed(layers), reversed(inputs), strict=True):
         R = step_back(layer, x, R, find_rule(rule))
-    return (R / model.std if isinstance(model, Classifier) else R).to(images.device)
+    return covering((R / model.std if isinstance(model, Model) else R).to(images.device), images)
 
 
 def normalized(model: nn.Module, images: Tensor) -> Tensor:
     """What the first layer is given."""
-    return (images.to(model.mean.device) - model.mean) / model.std if isinstance(model, Classifier) else images
+    return (images.to(model.mean.device) - model.mean) / model.std if isinstance(model, Model) else images
 
 
 def sequence(model: nn.Module) -> Iterator[nn.Module]:

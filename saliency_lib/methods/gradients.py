@@ -14,32 +14,34 @@ import torch
 from torch import Tensor, nn
 
 from saliency_lib.errors import ImageError, ModelError
-from saliency_lib.images import check_images
+from saliency_lib.images import check_images, covering
 from saliency_lib.methods.maps import reduce_channels
-from saliency_lib.methods.relu_rules import Rule, following
-from saliency_lib.models.model import Prediction, predictions
-from saliency_lib.models.running import class_scores, differentiating
-from saliency_lib.targets import Target, categories_of, select
+from saliency_lib.methods.method import Method
+from saliency_lib.methods.recording import Recording
+from saliency_lib.methods.relu_rules import AnyRule, following
+from saliency_lib.models.model import Prediction, channels_of, predictions
+from saliency_lib.models.running import ask, differentiating
+from saliency_lib.targets import Target, layers_of, select
 
 
-def input_gradient(model: nn.Module, images: Tensor, target: Target = None, *, rule: str | Rule = "backprop") -> Tensor:
+def input_gradient(model: nn.Module, images: Tensor, target: Target = None, *, rule: AnyRule = None) -> Tensor:
     """The derivative of the class score with respect to the image, w = dS_c / dI at I_0.
 
-    Equation (4) of the paper, by one backward pass. `images` is (N, 3, H, W) in [0, 1], and so is the result's shape;
+    Equation (4) of the paper, by one backward pass. `images` is (N, C, H, W) in [0, 1], and so is the result's shape;
     its unit is score per unit of pixel value. `target` says which S to explain (see `targets`), by default each
-    image's top class. `rule` says how a ReLU goes backward (see `relu_rule`); under any but `"backprop"` the result is
-    no derivative.
+    image's top class. `rule` says how a ReLU goes backward: by default as the open `relu_rule` says, and without one
+    as the derivative does; under any rule but `"backprop"` the result is no derivative.
 
     Raises `ImageError`, `TargetError` or `ModelError` if one of the three cannot be used. Chapters 2 and 3 teach it.
     """
-    with _differentiable(model, check_images(images)) as I:
+    with _differentiable(model, images) as I:
         with following(rule):
-            scores = class_scores(model, I)
-        S = select(scores, target, categories_of(model))
-        return gradient(S.sum(), I)  # an image's score depends on that image alone: this is the gradient of each
+            answer = ask(model, I, layers_of(target))
+        S = select(answer, target)
+        return covering(gradient(S.sum(), I), images)  # an image's S depends on that image alone: the gradient of each
 
 
-def saliency_map(model: nn.Module, images: Tensor, target: Target = None, *, rule: str | Rule = "backprop") -> Tensor:
+def saliency_map(model: nn.Module, images: Tensor, target: Target = None, *, rule: AnyRule = None) -> Tensor:
     """The image-specific class saliency M_ij = max_k |w_ijk| (section 3.1): (N, H, W), values >= 0.
 
     Arguments and errors as in `input_gradient`. Chapter 3 teaches it.
@@ -47,31 +49,50 @@ def saliency_map(model: nn.Module, images: Tensor, target: Target = None, *, rul
     return reduce_channels(input_gradient(model, images, target, rule=rule))
 
 
+class Gradient(Method):
+    """`input_gradient` and `saliency_map` for one target after another: one forward pass, one backward pass each."""
+
+    name = "gradient"
+    title = "gradient at the pixels"
+
+    def __init__(self, model: nn.Module, images: Tensor, *, rule: AnyRule = None) -> None:
+        self.model, self.images, self.rule = model, images, rule
+        self.recording = Recording(model, images, rule=rule)
+        self.answer = self.recording.answer
+
+    def attribution(self, target: Target = None) -> Tensor:
+        """w = dS / dI, (N, C, H, W)."""
+        if not self.recording.watches(target):
+            self.recording = Recording(self.model, self.images, rule=self.rule, watch=layers_of(target))
+        return self.recording.gradients(target)[0].gradient
+
+
 def top_class_maps(
-    model: nn.Module, image: Tensor, k: int = 5, *, rule: str | Rule = "backprop"
+    model: nn.Module, image: Tensor, k: int = 5, *, rule: AnyRule = None
 ) -> tuple[list[Prediction], Tensor]:
     """What the network sees in one image, and where: its k best classes, and the saliency map (k, H, W) of each.
 
-    One forward pass is shared by k backward passes; the maps equal `saliency_map` with each class as the target.
+    One forward pass is shared by k backward passes; the maps equal `saliency_map` with each class as the target. Of a
+    network that gives plain numbers these are the first k.
 
-    `image` is (1, 3, H, W); errors as in `input_gradient`. Chapter 3 teaches it.
+    `image` is (1, C, H, W); errors as in `input_gradient`. Chapter 3 teaches it.
     """
     if len(check_images(image)) != 1:
         raise ImageError(f"expected one image, and got a batch of {len(image)}")
     with _differentiable(model, image) as I:
         with following(rule):
-            scores = class_scores(model, I)
-        best = predictions(scores.detach(), k, categories_of(model))[0]
-        gradients = [gradient(scores[0, prediction.class_index], I, retain_graph=True) for prediction in best]
-        return best, reduce_channels(torch.cat(gradients))
+            answer = ask(model, I)
+        best = predictions(answer.scores.detach(), k, answer.head)[0]
+        gradients = [gradient(answer.scores[0, one.class_index], I, retain_graph=True) for one in best]
+        return best, covering(reduce_channels(torch.cat(gradients)), image)
 
 
 @dataclass(frozen=True)
 class LinearApproximation:
     """The plane that touches the class score at I_0: S_c(I) ~ w^T I + b (equation 3).
 
-    `weights` w is (N, 3, H, W), `bias` b is (N,). Calling it on images (N, 3, H, W), or (1, 3, H, W), gives (N,)
-    approximate scores in float64: the sum runs over 3 H W products and should not add rounding of its own. Pixels may
+    `weights` w is (N, C, H, W), `bias` b is (N,). Calling it on images (N, C, H, W), or (1, C, H, W), gives (N,)
+    approximate scores in float64: the sum runs over C H W products and should not add rounding of its own. Pixels may
     leave [0, 1]. Raises `ImageError` for any other shape.
     """
 
@@ -88,10 +109,12 @@ class LinearApproximation:
 def linear_approximation(model: nn.Module, images: Tensor, target: Target = None) -> LinearApproximation:
     """The first-order Taylor expansion of the class score at each image I_0, as w and b = S_c(I_0) - w^T I_0.
 
-    Equation (3) of the paper. Arguments and errors as in `input_gradient`. Chapter 2 teaches it.
+    Equation (3) of the paper. It is the derivative, whatever `relu_rule` is open. Arguments and errors as in
+    `input_gradient`. Chapter 2 teaches it.
     """
-    with _differentiable(model, check_images(images)) as I:
-        S = select(class_scores(model, I), target, categories_of(model))
+    with _differentiable(model, images) as I:
+        with following("backprop"):
+            S = select(ask(model, I, layers_of(target)), target)
         w = gradient(S.sum(), I)
         return LinearApproximation(w, S.detach().cpu().double() - _dot(w, I))
 
@@ -102,9 +125,9 @@ def _dot(w: Tensor, I: Tensor) -> Tensor:
 
 @contextmanager
 def _differentiable(model: nn.Module, images: Tensor) -> Iterator[Tensor]:
-    """The images as a leaf to differentiate by, while `model` is in evaluation mode and gradients are on."""
+    """The images, checked, as a leaf to differentiate by, while `model` is in evaluation mode and gradients are on."""
     with differentiating(model):
-        yield images.detach().clone().requires_grad_()
+        yield check_images(images, channels_of(model)).detach().clone().requires_grad_()
 
 
 def gradient(S: Tensor, I: Tensor, retain_graph: bool = False) -> Tensor:

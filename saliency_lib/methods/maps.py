@@ -5,6 +5,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from saliency_lib.errors import SaliencyError
+from saliency_lib.images import covering
 
 REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "max": lambda w: w.abs().amax(1),
@@ -14,10 +15,10 @@ REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def reduce_channels(gradient: Tensor, how: str = "max") -> Tensor:
-    """One number per pixel from the color channels: (N, 3, H, W) -> (N, H, W), values >= 0.
+    """One number per pixel from the color channels: (N, C, H, W) -> (N, H, W), values >= 0.
 
     `"max"` is the paper's M_ij = max_k |w_ijk| (section 3.1); `"l2"` is sqrt(sum_k w_ijk^2), `"sum"` is
-    sum_k |w_ijk|. They differ by a factor of at most 3: max <= l2 <= sum <= 3 max. Chapter 3 compares them.
+    sum_k |w_ijk|. With C = 3 they differ by a factor of at most 3: max <= l2 <= sum <= 3 max. Chapter 3 compares them.
 
     Raises `SaliencyError` if `how` is none of these, or the gradient does not have four dimensions.
     """
@@ -26,7 +27,7 @@ def reduce_channels(gradient: Tensor, how: str = "max") -> Tensor:
     if not isinstance(gradient, Tensor) or gradient.ndim != 4:
         got = tuple(gradient.shape) if isinstance(gradient, Tensor) else type(gradient).__name__
         raise SaliencyError(f"expected a gradient of shape (N, 3, H, W), and got {got}")
-    return REDUCTIONS[how](gradient)
+    return covering(REDUCTIONS[how](gradient), gradient)
 
 
 def rank_correlation(a: Tensor, b: Tensor) -> float:

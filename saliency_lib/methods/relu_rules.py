@@ -110,7 +110,8 @@ class relu_rule(TorchFunctionMode):
     PyTorch's own derivative untouched.
 
     The paper defines no rule for LeakyReLU, ELU, SiLU, GELU and their like: meeting one raises `ModelError`, unless
-    `others="backprop"` lets them keep their gradient. Leaving the context without having met any ReLU raises
+    `others="backprop"` lets them keep their gradient. Functions with an argument `rule` take such an object too:
+    `rule=sl.relu_rule("guided", others="backprop")`. Leaving the context without having met any ReLU raises
     `ModelError`, because the result would silently be the plain gradient. Chapter 4 tells the whole story.
     """
 
@@ -130,7 +131,7 @@ class relu_rule(TorchFunctionMode):
         if func in _UNDEFINED and self.others == "raise" and self.rule is not backprop:
             raise ModelError(
                 f"the rules are defined for ReLU, and the network calls {_UNDEFINED[func]}{_calling_layer()}: "
-                "pass others='backprop' to let such activations keep their gradient"
+                "relu_rule(..., others='backprop') lets such activations keep their gradient"
             )
         call = _as_relu(func, args, kwargs)
         self.met += call is not None
@@ -156,8 +157,19 @@ class relu_rule(TorchFunctionMode):
             raise ModelError("no ReLU was called: under this rule the result would be the plain gradient")
 
 
-def following(rule: str | Rule) -> AbstractContextManager[object]:
-    """`relu_rule(rule)`, or no context where it would change nothing: watching every call takes time."""
+AnyRule = str | Rule | relu_rule | None
+"""How functions take a rule: by name, as a function, as a `relu_rule(...)` with its options; None is the open one."""
+
+
+def following(rule: AnyRule) -> AbstractContextManager[object]:
+    """The context that `rule` asks for; none where it would change nothing, because watching every call takes time.
+
+    None leaves it to the `relu_rule` that is open, and without one means the gradient.
+    """
+    if rule is None:
+        return nullcontext()
+    if isinstance(rule, relu_rule):
+        return relu_rule(rule.rule, others=rule.others)  # a context of its own: the caller's may be in use
     return nullcontext() if find_rule(rule) is backprop and not _open.rules else relu_rule(rule)
 
 

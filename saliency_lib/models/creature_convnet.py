@@ -15,7 +15,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from saliency_lib.categories import Head
+from saliency_lib.datasets.creatures import CATEGORIES
 from saliency_lib.errors import ModelError
+from saliency_lib.models.model import Model
 from saliency_lib.models.weights import read_weights
 
 WEIGHTS_FILE = Path(str(importlib.resources.files("saliency_lib.data") / "creature_convnet.pt"))
@@ -58,3 +61,8 @@ def trained_creature_convnet() -> CreatureConvNet:
         network = CreatureConvNet()
     network.load_state_dict({name: values.float() for name, values in weights.items()})
     return network.eval()
+
+
+def load(name: str) -> Model:
+    """The trained network as a `Model`."""
+    return Model(trained_creature_convnet(), MEAN, STD, Head("softmax", CATEGORIES), SIZE)

@@ -22,7 +22,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from saliency_lib.categories import Head, imagenet_categories
 from saliency_lib.errors import ModelError
+from saliency_lib.models.model import UNKNOWN, Layers, Model
 from saliency_lib.models.weights import read_weights
 
 
@@ -187,6 +189,25 @@ LITE = {
     ),
 }
 MEAN, STD = (127 / 255,) * 3, (128 / 255,) * 3
+
+
+LAYERS = {
+    "efficientnet_lite0": Layers(localization=("blocks.4.2", "blocks.5.2", "bn2"), shift=0.35),
+    "efficientnet_lite1": UNKNOWN,
+}
+"""What is known of the layers: inverted-residual blocks 10 and 13 of Lite0 (counted from 0), and what global pooling
+averages.
+
+TensorFlow's "same" padding puts its odd zero at the end: every convolution of stride 2 moves its outputs by half an
+input pixel, (1 - 2^-n) / 2 of a cell after n of them, almost a half. That is where the kernels lie; the trained weights
+lean back, and by the network's own gradient the center of what a cell sees is about 0.1 further (a test measures it).
+The shift is between the two.
+"""
+
+
+def load(name: str) -> Model:
+    """The network of this name as a `Model`, for images in [0, 1]. Errors as in `published_lite`."""
+    return Model(fast_lite(name), MEAN, STD, Head("softmax", imagenet_categories()), LITE[name].size, LAYERS[name])
 
 
 def published_lite(name: str) -> EfficientNetLite:

@@ -1,19 +1,20 @@
 """Trained networks by name: those that are installed with the package, and torchvision's."""
 
 import hashlib
+import importlib
 import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from saliency_lib.categories import imagenet_categories
+from saliency_lib.categories import Head, imagenet_categories
 from saliency_lib.errors import ModelError
-from saliency_lib.models.model import Classifier
+from saliency_lib.models.model import Model
 
 EMBEDDED = "efficientnet_lite0"
-SECOND = "efficientnet_lite1"
-CREATURES = "creature_convnet"
+OWN = {EMBEDDED: "lite", "efficientnet_lite1": "lite", "creature_convnet": "creature_convnet"}
+"""The networks whose weights are installed, and the file beside this one that defines each and has a `load(name)`."""
 
 
 def device() -> torch.device:
@@ -38,7 +39,7 @@ def available_models() -> dict[str, str]:
     import torchvision.models
 
     names = torchvision.models.list_models(module=torchvision.models)
-    return dict.fromkeys((EMBEDDED, SECOND, CREATURES), "embedded") | {
+    return dict.fromkeys(OWN, "embedded") | {
         name: "cached"
         if _cache_path(torchvision.models.get_model_weights(name).DEFAULT).exists()
         else "needs a download"
@@ -46,7 +47,7 @@ def available_models() -> dict[str, str]:
     }
 
 
-def load_model(name: str = EMBEDDED) -> Classifier:
+def load_model(name: str = EMBEDDED) -> Model:
     """A trained network, on `device()`, ready for images in [0, 1].
 
     `"efficientnet_lite0"` needs no network access: its weights are installed as a package, are checked by their
@@ -57,27 +58,14 @@ def load_model(name: str = EMBEDDED) -> Classifier:
     Raises `ModelError` if the name is unknown, or the weights are missing, corrupt or out of reach.
     """
     with torch.inference_mode(False):  # weights made in inference mode could never be differentiated through
-        if name in (EMBEDDED, SECOND):
-            model = _load_lite(name)
+        if isinstance(name, str) and name in OWN:
+            model = importlib.import_module(f"saliency_lib.models.{OWN[name]}").load(name)
         else:
-            model = _load_creatures() if name == CREATURES else _load_torchvision(name)
+            model = _load_torchvision(name)
         return model.to(device()).to(memory_format=torch.channels_last)
 
 
-def _load_lite(name: str) -> Classifier:
-    from saliency_lib.models.lite import LITE, MEAN, STD, fast_lite
-
-    return Classifier(fast_lite(name), MEAN, STD, imagenet_categories(), LITE[name].size)
-
-
-def _load_creatures() -> Classifier:
-    from saliency_lib.datasets.creatures import CATEGORIES
-    from saliency_lib.models import creature_convnet as made
-
-    return Classifier(made.trained_creature_convnet(), made.MEAN, made.STD, CATEGORIES, made.SIZE)
-
-
-def _load_torchvision(name: str) -> Classifier:
+def _load_torchvision(name: str) -> Model:
     import torchvision.models
 
     if not isinstance(name, str) or name not in torchvision.models.list_models(module=torchvision.models):
@@ -93,7 +81,7 @@ def _load_torchvision(name: str) -> Classifier:
             f"the weights of {name} could not be downloaded ({error}); {EMBEDDED} needs no download"
         ) from error
     preset = weights.transforms()
-    return Classifier(network, preset.mean, preset.std, imagenet_categories(), preset.crop_size[0])
+    return Model(network, preset.mean, preset.std, Head("softmax", imagenet_categories()), preset.crop_size[0])
 
 
 def _cache_path(weights: Any) -> Path:

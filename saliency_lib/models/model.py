@@ -1,11 +1,12 @@
-"""Networks that take images in [0, 1] and return unnormalized class scores.
+"""A network together with what is known of it: normalization, size, and what its outputs mean.
 
     model = sl.load_model()                 # EfficientNet-Lite0, trained on ImageNet; its weights are installed with us
     model(images)                           # (N, 3, H, W) in [0, 1] -> (N, 1000) scores S_c(I), before the softmax
     model.top(images)                       # what it sees, by name
+    sl.as_model(network, mean=[0.5], std=[0.5], size=(66, 200), head=sl.Head("numbers", ["angle"], "degrees"))
 
-A `Classifier` is frozen and in evaluation mode, and normalizes its input itself: a derivative with respect to `images`
-is a derivative with respect to what one sees.
+A `Model` is frozen and in evaluation mode, and normalizes its input itself: a derivative with respect to `images` is a
+derivative with respect to what one sees.
 """
 
 import copy
@@ -14,28 +15,49 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
-from saliency_lib.categories import Categories, numbered_categories
+from saliency_lib.categories import CLASSES, Categories, Head
 from saliency_lib.errors import ModelError, TargetError
-from saliency_lib.images import check_images
+from saliency_lib.images import Size, check_images, check_size, to_tensor
+from saliency_lib.models.running import ask
 
 
 class Prediction(NamedTuple):
-    """One class of one image: its score before the softmax, and its posterior probability after it."""
+    """One output for one image: the index and the name of the class, its score, and its probability.
+
+    The probability is the softmax or sigmoid of the score, and None where the model gives plain numbers; the score then
+    is the number itself.
+    """
 
     class_index: int
     name: str
     score: float
-    probability: float
+    probability: float | None
 
 
-class Classifier(nn.Module):
-    """A frozen network in evaluation mode: images (N, 3, H, W) in [0, 1] to scores (N, K), normalization inside.
+class Layers(NamedTuple):
+    """What is known of a network's layers.
 
-    Made by `load_model` and `as_classifier`. It computes on the device where its weights lie (`model.to("cuda")`),
-    wherever the images come from. `size` is the side in pixels of the square images that it was trained on. Chapter 1
-    introduces it.
+    `localization` names those that serve to find objects, the last for Grad-CAM. `shift` says by how much of a cell
+    the deep cells lie further right and down than the middle of their share of the image.
+    """
+
+    localization: tuple[str, ...] = ()
+    shift: float = 0.0
+
+
+UNKNOWN = Layers()
+
+
+class Model(nn.Module):
+    """A frozen network in evaluation mode: images (N, C, H, W) in [0, 1] to what the network returns.
+
+    Made by `load_model`, `as_classifier` and `as_model`. It computes on the device where its weights lie
+    (`model.to("cuda")`), wherever the images come from. `size` is what it was trained on, the side of a square in
+    pixels or (H, W); `channels` is C; `head` says what the outputs mean; `layers` what is known of the network's
+    layers. Chapter 1 introduces it, chapter 7 the heads.
     """
 
     mean: Tensor
@@ -46,50 +68,71 @@ class Classifier(nn.Module):
         network: nn.Module,
         mean: Sequence[float],
         std: Sequence[float],
-        categories: Categories | None,
-        size: int = 224,
+        head: Head = CLASSES,
+        size: Size = 224,
+        layers: Layers = UNKNOWN,
     ) -> None:
         super().__init__()
         self.network = network
-        self.categories = categories
+        self.head = head
         self.size = size
-        self.register_buffer("mean", torch.tensor([float(value) for value in mean]).view(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor([float(value) for value in std]).view(1, 3, 1, 1))
+        self.layers = layers
+        self.register_buffer("mean", torch.tensor([float(value) for value in mean]).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor([float(value) for value in std]).view(1, -1, 1, 1))
         self.eval().requires_grad_(False)
 
     def forward(self, images: Tensor) -> Tensor:
         images = images.to(self.mean.device)
         return self.network((images - self.mean) / self.std)
 
+    @property
+    def channels(self) -> int:
+        """The number C of channels that an image has."""
+        return self.mean.shape[1]
+
+    @property
+    def categories(self) -> Categories | None:
+        """The names of the outputs, if they have any."""
+        return self.head.categories
+
+    def to_tensor(self, photo: Image.Image, *, crop: bool = True) -> Tensor:
+        """A photo as this network takes it, (1, C, H, W): `sl.to_tensor` with its size and channels."""
+        return to_tensor(photo, self.size, crop=crop, channels=self.channels)
+
     @torch.no_grad()
     def top(self, images: Tensor, k: int = 5) -> list[list[Prediction]]:
-        """The k classes of highest score for each image, best first.
+        """The k outputs of highest score for each image, best first; plain numbers in their own order.
 
-        Raises `ImageError` if `images` is no batch of images in [0, 1].
+        Raises `ImageError` if `images` is no batch of images in [0, 1], `ModelError` if the output holds no scores.
         """
-        return predictions(self(check_images(images)), k, self.categories)
+        return predictions(ask(self, check_images(images, self.channels)).scores, k, self.head)
 
     def index(self, target: str | int) -> int:
         """The index of a class by its name (see `Categories.index`). Raises `TargetError` if none or several match."""
-        return (self.categories or numbered_categories(1000)).index(target)
+        return (self.categories or self.head.categories_for(1000)).index(target)
 
     def name(self, index: int) -> str:
-        """What class `index` is called."""
-        return self.categories.name(index) if self.categories else f"class {index}"
+        """What output `index` is called."""
+        return self.categories.name(index) if self.categories else self.head.categories_for(index + 1).name(index)
 
 
-def predictions(scores: Tensor, k: int, categories: Categories | None = None) -> list[list[Prediction]]:
-    """The k classes of highest score for each row of the scores (N, K), best first; all K where k is more.
+Classifier = Model
+"""The name that `Model` had when it was for classes only."""
 
-    Raises `TargetError` if k < 1, and `ModelError` if there are fewer names than scores.
+
+def predictions(scores: Tensor, k: int, head: Head = CLASSES) -> list[list[Prediction]]:
+    """The k outputs of highest score for each row of the scores (N, K), best first; all K where k is more.
+
+    Plain numbers are not ranked: the first k, in their order. Raises `TargetError` if k < 1, and `ModelError` if there
+    are fewer names than scores.
     """
     count = scores.shape[1]
-    names = (categories or numbered_categories(count)).names
-    if len(names) < count:
-        raise ModelError(f"the model scores {count} classes, and {len(names)} of them have names")
+    names = head.categories_for(count).names
     if k < 1:
         raise TargetError(f"at least one class has to be asked for, and k is {k}")
-    probabilities = scores.softmax(1)
+    probabilities = head.probabilities(scores)
+    if probabilities is None:
+        return [[Prediction(i, names[i], score, None) for i, score in enumerate(row[:k])] for row in scores.tolist()]
     order = scores.topk(min(k, count)).indices
     columns = order.tolist(), scores.gather(1, order).tolist(), probabilities.gather(1, order).tolist()
     return [
@@ -100,26 +143,55 @@ def predictions(scores: Tensor, k: int, categories: Categories | None = None) ->
 
 def as_classifier(
     module: nn.Module,
-    mean: Sequence[float],
-    std: Sequence[float],
+    mean: Sequence[float] = (0.0, 0.0, 0.0),
+    std: Sequence[float] = (1.0, 1.0, 1.0),
     categories: Categories | Sequence[str] | None = None,
-    size: int = 224,
-) -> Classifier:
-    """A `Classifier` from any network that maps normalized images to scores (N, K).
+    size: Size = 224,
+) -> Model:
+    """Your own network that scores classes, as a `Model`: `as_model` with a softmax over its K scores.
 
-    The network sees `(images - mean) / std`, with three numbers each, for pixels in [0, 1]. `size` is the side in
-    pixels of the square images that it was trained on. The module is copied: yours keeps its mode and its gradients,
-    and does not see later changes of the copy.
+    `module` takes normalized images `(images - mean) / std` and returns scores (N, K), before any softmax; `categories`
+    are the names of the K classes. Errors as in `as_model`. Chapter 4 uses it.
+    """
+    return as_model(module, mean=mean, std=std, size=size, head=Head("softmax", categories))
 
-    Raises `ModelError` if `module` is no module, `mean` or `std` are not three numbers, a `std` is not positive, or
-    `size` is no positive whole number.
+
+def as_model(
+    module: nn.Module,
+    *,
+    mean: Sequence[float] = (0.0, 0.0, 0.0),
+    std: Sequence[float] = (1.0, 1.0, 1.0),
+    size: Size = 224,
+    head: Head = CLASSES,
+    layers: Layers = UNKNOWN,
+) -> Model:
+    """Your own network as a `Model`, whatever it computes.
+
+    `module` takes normalized images `(images - mean) / std` with as many channels as there are means, and returns
+    scores (N, K), numbers (N,), or anything that a target of yours can pick from. `size` is the side in pixels of the
+    square images that it was trained on, or (H, W). `head` says what the outputs mean. The module is copied: yours
+    keeps its mode and its gradients, and does not see later changes of the copy.
+
+    Raises `ModelError` if `module` is no module, `mean` and `std` are not one finite number for each channel, a `std`
+    is not positive, or `size` is not made of positive whole numbers. Chapter 7 teaches it.
     """
     if not isinstance(module, nn.Module):
         raise ModelError(f"expected a torch.nn.Module, and got {type(module).__name__}")
-    if not (np.shape(mean) == np.shape(std) == (3,) and np.isfinite([mean, std]).all() and min(std) > 0):
-        raise ModelError(f"mean and std are three numbers each, std positive; got mean={mean}, std={std}")
-    if not isinstance(size, int) or size < 1:
-        raise ModelError(f"the size must be a whole number of pixels, at least 1, and is {size!r}")
-    if categories is not None and not isinstance(categories, Categories):
-        categories = Categories(categories)
-    return Classifier(copy.deepcopy(module), mean, std, categories, size)
+    if not (np.ndim(mean) == 1 and np.shape(mean) == np.shape(std) != (0,) and np.isfinite([mean, std]).all()):
+        raise ModelError(f"mean and std are one number for each channel; got mean={mean}, std={std}")
+    if min(std) <= 0:
+        raise ModelError(f"a standard deviation is positive; got std={std}")
+    if not isinstance(head, Head):
+        raise ModelError(f"the head is an sl.Head, and not {head!r}")
+    return Model(copy.deepcopy(module), mean, std, head, check_size(size, ModelError), layers)
+
+
+def layers_known(model: nn.Module) -> Layers:
+    """What is known of a network's layers, which is nothing for a bare module."""
+    known = getattr(model, "layers", None)
+    return known if isinstance(known, Layers) else UNKNOWN
+
+
+def channels_of(model: nn.Module) -> int | None:
+    """The number of channels of its images, where the model says so."""
+    return model.channels if isinstance(model, Model) else None

@@ -1,12 +1,17 @@
-"""A network is run as it is: nothing of the caller's changes, and what it returns is checked."""
+"""A network is run as it is: nothing of the caller's changes, and what goes wrong is said in one sentence."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from saliency_lib.categories import CLASSES, Head
 from saliency_lib.errors import ModelError, SaliencyError
+from saliency_lib.images import check_images
+from saliency_lib.models.activations import as_map, watched
+from saliency_lib.targets import Answer, Layer
 
 
 @contextmanager
@@ -29,27 +34,49 @@ def differentiating(model: nn.Module) -> Iterator[None]:
         yield
 
 
+def ask(model: nn.Module, images: Tensor, layers: Sequence[Layer] = ()) -> Answer:
+    """What `model` says of `images`, and what these layers put out on the way.
+
+    Raises `ModelError` if the model cannot run on these images, or does not run each layer exactly once.
+    """
+    with watched(model, layers) as outputs:
+        output = _run(model, images)
+    inner = {layer: as_map(layer, h) for layer, h in outputs.items()}
+    return Answer(output, head_of(model), inner, len(images))
+
+
+@torch.no_grad()
+def activations(model: nn.Module, images: Tensor, layers: Sequence[Layer]) -> dict[Layer, Tensor]:
+    """What these layers put out for the images: from each layer, as it was named, to a tensor (N, C, h, w) or (N, C).
+
+    `layers` are modules, names of modules, or `tokens`. The model runs once, in evaluation mode, and is not changed.
+    Raises `ImageError` for bad images, `ModelError` for a layer that is not there or not met exactly once. Chapter 4
+    uses it.
+    """
+    with evaluation_mode(model):
+        inner = ask(model, check_images(images), layers).inner
+    return {layer: h.detach() for layer, h in inner.items()}
+
+
 def class_scores(model: nn.Module, images: Tensor) -> Tensor:
     """The unnormalized scores S_c(I) of shape (N, K) that `model` gives to `images`.
 
     Raises `ModelError` if the output is not a floating-point tensor of that shape.
     """
+    return ask(model, images).scores
+
+
+def head_of(model: nn.Module) -> Head:
+    """What the model's outputs mean, if it says so: else classes without names."""
+    head = getattr(model, "head", None)
+    return head if isinstance(head, Head) else CLASSES
+
+
+def _run(model: nn.Module, images: Tensor) -> Any:
     try:
-        scores = model(images)
+        return model(images)
     except SaliencyError:
         raise
     except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
-        raise ModelError(
-            f"the model cannot run on images of shape {tuple(images.shape)}: {_first_line(error)}"
-        ) from error
-    if not isinstance(scores, Tensor):
-        raise ModelError(f"the model returns {type(scores).__name__}, not a tensor of scores: wrap it so that it does")
-    if scores.ndim != 2 or len(scores) != len(images):
-        raise ModelError(f"expected scores of shape ({len(images)}, K) from the model, and got {tuple(scores.shape)}")
-    if not scores.is_floating_point():
-        raise ModelError(f"the model returns {scores.dtype}, which has no gradient: return scores, not class indices")
-    return scores
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0]
+        first_line = str(error).strip().split("\n", 1)[0]
+        raise ModelError(f"the model cannot run on images of shape {tuple(images.shape)}: {first_line}") from error

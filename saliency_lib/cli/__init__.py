@@ -1,0 +1,10 @@
+"""The package from the command line.
+
+arguments   what can be typed, and what it means
+pictures    the commands that draw: saliency, localize, class-image
+main        all commands
+"""
+
+from saliency_lib.cli.main import main
+
+__all__ = ["main"]
