@@ -34,7 +34,7 @@ def published() -> sl.Classifier:
 # --- the architecture ----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module", params=[EMBEDDED, SECOND])
+@pytest.fixture(scope="module", params=[EMBEDDED, "efficientnet_lite1"])
 def pair(request: pytest.FixtureRequest) -> tuple[nn.Module, nn.Module]:
     """A network as published, ours and timm's."""
     theirs = timm.create_model(f"tf_{request.param}").eval()

@@ -199,9 +199,9 @@ LAYERS = {
 averages.
 
 TensorFlow's "same" padding puts its odd zero at the end: every convolution of stride 2 moves its outputs by half an
-input pixel, (1 - 2^-n) / 2 of a cell after n of them, almost a half. That is where the kernels lie; the trained weights
-lean back, and by the network's own gradient the center of what a cell sees is about 0.1 further (a test measures it).
-The shift is between the two.
+input pixel, (1 - 2^-n) / 2 of a cell after n of them, almost a half. That is where the kernels lie. The trained weights
+lean back: by the network's own gradient the center of what a cell sees is 0.12, 0.03 and 0.00 of a cell further at the
+three layers, with standard errors of 0.05 (a test measures it). The shift is between the two.
 """
 
 
