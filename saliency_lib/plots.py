@@ -17,11 +17,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
-from PIL import Image
+from PIL import Image, ImageDraw, ImageOps
 from torch import Tensor
 
 from saliency_lib.errors import SaliencyError
 from saliency_lib.images import to_image
+from saliency_lib.localization.boxes import box_iou
+from saliency_lib.localization.localize import Localization
 from saliency_lib.models.model import Prediction
 
 Picture = Image.Image | Tensor
@@ -31,6 +33,7 @@ MAP_COLORS = "inferno"
 SIGNED_COLORS = "RdBu_r"
 COLORS = ("#3b6fb6", "#d1495b", "#2e8b57", "#c98a1b", "#7a5195", "#5c6670")
 DOTS = ("#39d98a", "#5aa9ff", "#f2c14e")  # bright enough to be seen on a photo
+TRUE_COLOR, FOUND_COLOR = "#00c8ff", "#ff7a00"
 INK, FAINT = "#23272e", "#d5d9de"
 STYLE: Any = {
     "font.size": 10,
@@ -285,3 +288,50 @@ def tables(
         place.tick_params(length=0)
         place.spines[:].set_visible(False)
     return figure
+
+
+def boxed(
+    photo: Image.Image, truth: Box | None = None, found: Box | None = None, size: tuple[int, int] = (450, 300)
+) -> Image.Image:
+    """A photo with two boxes `(x0, y0, x1, y1)` in its pixels, the true one blue, the found one orange.
+
+    It is fitted into `size` (width, height), white beside it.
+    """
+    picture = photo.convert("RGB")
+    for box, color in ((truth, TRUE_COLOR), (found, FOUND_COLOR)):
+        if box is not None:
+            ImageDraw.Draw(picture).rectangle([round(side) for side in box], outline=color, width=picture.width // 90)
+    return ImageOps.pad(picture, size, color="white")
+
+
+def seeds(photo: Image.Image, where: Localization, size: tuple[int, int] = (450, 300)) -> Image.Image:
+    """GraphCut's seeds on a darkened photo: orange for the object, blue for the background. Fitted into `size`."""
+    if where.foreground is None or where.background is None:
+        raise SaliencyError("this localization was made without seeds: use sl.localize")
+    height, width = where.foreground.shape
+    picture = np.array(photo.convert("RGB").resize((width, height))) // 3
+    picture[where.background.numpy()] = (0, 60, 140)
+    picture[where.foreground.numpy()] = (255, 122, 0)
+    return ImageOps.pad(Image.fromarray(picture), size, color="white", method=Image.Resampling.NEAREST)
+
+
+def localization(
+    photo: Image.Image, saliency: Tensor, where: Localization, truth: Box | None = None, *, size: float = 1.9
+) -> Plot:
+    """From a map to a box in four pictures: the map, its seeds, the largest piece, the box (orange) with the true one.
+
+    `saliency` (h, w) is the map of the whole photo that `where`, by `sl.localize`, was made of.
+    """
+    shape = 450, 300
+    kept = np.array(photo.convert("RGB")) * where.mask.numpy()[..., None]
+    flat = colorize(saliency).resize(photo.size, Image.Resampling.NEAREST)
+    overlap = f", IoU {box_iou(where.box, truth) if where.box else 0:.2f}" if truth else ""
+    return grid(
+        {
+            "map": ImageOps.pad(flat, shape, color="white"),
+            "seeds": seeds(photo, where, shape),
+            "largest piece": ImageOps.pad(Image.fromarray(kept), shape, color="white"),
+            f"box{overlap}": boxed(photo, truth, where.box, shape),
+        },
+        size=size,
+    )

@@ -169,3 +169,41 @@ def test_a_table_colors_what_is_not_blank_and_reads_from_above() -> None:
     assert [text.get_text() for text in place.texts] == ["0", "g", "h", "0"]
     assert [label.get_text() for label in place.get_yticklabels()] == ["above", "below"]
     assert place.get_ylim() == (2, 0)  # the first row is drawn at the top
+
+
+def test_boxes_are_drawn_where_they_are_and_the_photo_stays() -> None:
+    photo = Image.new("RGB", (450, 300), "black")
+    before = photo.tobytes()
+    drawn = np.asarray(plots.boxed(photo, (90, 60, 200, 150), (210.4, 20, 440, 280)))
+    assert photo.tobytes() == before
+    for color, (x0, y0, x1, y1) in (("#00c8ff", (90, 60, 200, 150)), ("#ff7a00", (210, 20, 440, 280))):
+        rgb = tuple(int(color[i : i + 2], 16) for i in (1, 3, 5))
+        rows, columns = np.nonzero((drawn == rgb).all(-1))
+        assert (columns.min(), rows.min(), columns.max(), rows.max()) == (x0, y0, x1, y1)
+    assert share(np.asarray(plots.boxed(photo)), (0, 0, 0), 0) == 1
+    assert share(np.asarray(plots.boxed(photo, size=(600, 300))), (255, 255, 255), 0) == pytest.approx(1 / 4, abs=0.01)
+
+
+def test_seeds_have_their_colors_and_places() -> None:
+    photo = Image.new("RGB", (45, 30), (90, 90, 90))
+    where = sl.localize(photo, torch.arange(45.0 * 30).view(30, 45), part="whole", size=45)
+    drawn = np.asarray(plots.seeds(photo, where, (45, 30)))
+    assert (drawn[where.foreground.numpy()] == (255, 122, 0)).all()
+    assert (drawn[where.background.numpy()] == (0, 60, 140)).all()
+    assert (drawn[~(where.foreground | where.background).numpy()] == 30).all()
+    with pytest.raises(sl.SaliencyError, match="without seeds"):
+        plots.seeds(photo, sl.threshold_box(photo, torch.rand(3, 3), part="whole"))
+
+
+def test_the_four_steps_from_a_map_to_a_box() -> None:
+    photo = sl.sample_photo("coffee")
+    saliency = torch.zeros(20, 30)
+    saliency[8:12, 12:17] = 1
+    where = sl.localize(photo, saliency, part="whole")
+    figure = plots.localization(photo, saliency, where, (174, 17, 405, 303))
+    titles = [place.get_title() for place in figure.axes]
+    assert titles[:3] == ["map", "seeds", "largest piece"]
+    assert titles[3] == f"box, IoU {sl.box_iou(where.box, (174, 17, 405, 303)):.2f}"
+    kept = np.asarray(figure.axes[2].images[0].get_array())
+    assert where.mask.any()
+    assert (kept.max(-1) > 10).mean() == pytest.approx(where.mask.float().mean().item(), abs=0.05)
