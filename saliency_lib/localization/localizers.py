@@ -21,7 +21,7 @@ from saliency_lib.methods.grad_cam import GradCam
 from saliency_lib.methods.gradients import Gradient
 from saliency_lib.methods.layers import GRID, LayerSaliency, spread
 from saliency_lib.methods.method import Method
-from saliency_lib.methods.object_map import ObjectMap
+from saliency_lib.methods.object_map import AveragedObjectMap, ObjectMap
 from saliency_lib.models.model import layers_known
 from saliency_lib.models.running import ask, evaluation_mode
 
@@ -149,6 +149,13 @@ LOCALIZERS = {
             "object-map",
             "object map: Grad-CAM and gradients at blocks 13 and 10, threshold",
             ObjectMap,
+            _threshold,
+            {"threshold": 0.35},
+        ),
+        Localizer(
+            "object-map-averaged",
+            "the same, mean over mirror image and two scales",
+            AveragedObjectMap,
             _threshold,
             {"threshold": 0.35},
         ),

@@ -10,13 +10,18 @@ photos of ILSVRC (chapter 5 says how, and how far to trust it). One forward pass
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from saliency_lib.errors import SaliencyError
+from saliency_lib.images import check_images
 from saliency_lib.methods.grad_cam import activation_map
 from saliency_lib.methods.layers import LayerMethod, spread
 from saliency_lib.methods.maps import reduce_channels
+from saliency_lib.methods.method import Method
 from saliency_lib.methods.recording import LayerGradient
 from saliency_lib.methods.relu_rules import AnyRule
+from saliency_lib.models.model import channels_of
 from saliency_lib.targets import Layer, Target
 
 
@@ -34,6 +39,44 @@ class ObjectMap(LayerMethod):
         return torch.stack([M / M.mean((1, 2), keepdim=True).clamp(min=1e-12) for M in parts]).sum(0)
 
 
+class AveragedObjectMap(Method):
+    """The mean of the object maps of several views: the images at several `scales`, and with `mirror` flipped as well.
+
+    The images are brought to each scale, a factor of both sides, by bicubic interpolation. Where no target is given it
+    is the top class of the first view. Raises `SaliencyError` if a scale is not positive, or there is none.
+    """
+
+    name = "object-map-averaged"
+    title = "object map, mean over mirror image and two scales"
+
+    def __init__(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        *,
+        scales: Sequence[float] = (1, 288 / 224),
+        mirror: bool = True,
+        layers: Sequence[Layer] | None = None,
+        rule: AnyRule = None,
+    ) -> None:
+        super().__init__(model, images)
+        if not scales or min(scales) <= 0:
+            raise SaliencyError(f"scales are factors of the images' sides, at least one, all above 0: not {scales}")
+        images = check_images(images, channels_of(model))
+        self.views: list[tuple[ObjectMap, bool]] = []
+        for view in (_resize(images, scale) for scale in scales):
+            for mirrored in (False, True)[: 1 + mirror]:
+                shown = view.flip(-1) if mirrored else view
+                self.views.append((ObjectMap(model, shown, layers=layers, rule=rule), mirrored))
+        self.answer = self.views[0][0].answer
+
+    def _maps(self, target: Target) -> Tensor:
+        if target is None:
+            target = self.answer.scores.argmax(1)
+        maps = [M.flip(-1) if mirrored else M for M, mirrored in ((v.maps(target), m) for v, m in self.views)]
+        return torch.stack(maps).mean(0)
+
+
 def object_map(
     model: nn.Module,
     images: Tensor,
@@ -41,12 +84,29 @@ def object_map(
     *,
     layers: Sequence[Layer] | None = None,
     rule: AnyRule = None,
+    scales: Sequence[float] = (1,),
+    mirror: bool = False,
 ) -> Tensor:
     """Where the object of a class is: Grad-CAM at the network's end plus the paper's formula at earlier layers.
 
     The maps are brought to one grid of 56 x 56 cells, each at its true position, smoothed by a Gaussian of one cell,
     divided by their means, and added: (N, 56, 56), values >= 0. `layers` are by default those known for the model, for
-    EfficientNet-Lite0 its blocks 10 and 13 and what global pooling averages; the last is for Grad-CAM. Arguments and
-    errors as in `layer_saliency`. Chapter 5 teaches it.
+    EfficientNet-Lite0 its blocks 10 and 13 and what global pooling averages; the last is for Grad-CAM.
+
+    With several `scales` (factors of the images' sides), or with `mirror`, the map is the mean over these views and
+    their mirror images, at the cost of all of them: `AveragedObjectMap`.
+
+    Arguments and errors as in `layer_saliency`; `SaliencyError` for scales that are none. Chapter 5 teaches it.
     """
+    if mirror or tuple(scales) != (1,):
+        views = AveragedObjectMap(model, images, scales=scales, mirror=mirror, layers=layers, rule=rule)
+        return views.maps(target)
     return ObjectMap(model, images, layers=layers, rule=rule).maps(target)
+
+
+def _resize(images: Tensor, scale: float) -> Tensor:
+    """Images (N, C, H, W) with both sides times `scale`, in whole pixels and still in [0, 1]; at scale 1 themselves."""
+    if scale == 1:
+        return images
+    size = [max(1, round(side * scale)) for side in images.shape[2:]]
+    return F.interpolate(images, size, mode="bicubic", antialias=True).clamp(0, 1)
