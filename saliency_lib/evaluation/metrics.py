@@ -10,8 +10,10 @@ A box is right if it overlaps a box of the true class by an IoU of at least 0.5.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import sqrt
 from typing import Any
 
+from saliency_lib.errors import SaliencyError
 from saliency_lib.localization.boxes import box_iou
 
 THRESHOLD = 0.5
@@ -51,3 +53,17 @@ def percentages(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         for name, field in ERRORS.items()
         if count
     }
+
+
+def paired_difference(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
+    """By how much two results on the same images differ, mean of a - b, and the standard error of that mean.
+
+    The difference is taken image by image first: what is hard for both methods is no part of its spread. Raises
+    `SaliencyError` if the results are not of as many images, at least two.
+    """
+    if len(a) != len(b) or len(a) < 2:
+        raise SaliencyError(f"expected results on the same images, at least two, and got {len(a)} and {len(b)}")
+    differences = [float(x) - float(y) for x, y in zip(a, b, strict=True)]
+    mean = sum(differences) / len(differences)
+    variance = sum((difference - mean) ** 2 for difference in differences) / (len(differences) - 1)
+    return mean, sqrt(variance / len(differences))

@@ -100,6 +100,7 @@ def _record(
         "label": truth.label,
         "top5": best,
         "box": own.box,
+        "point": own.point,
         "top5_boxes": boxes,
         "top1_correct": best[0] == truth.label,
         "top5_correct": truth.label in best,
