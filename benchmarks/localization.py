@@ -23,7 +23,7 @@ import torch
 import saliency_lib as sl
 from saliency_lib.evaluation.ilsvrc import Ilsvrc
 from saliency_lib.evaluation.metrics import is_right, paired_difference
-from saliency_lib.evaluation.misses import Outcome, by_instances, by_size, too_large
+from saliency_lib.evaluation.misses import Outcome, around_several, by_instances, by_size, too_large
 from saliency_lib.localization.boxes import Box
 from saliency_lib.localization.localizers import LOCALIZERS, Localizer, locate
 
@@ -203,6 +203,8 @@ def _report_misses(results: Results, bench: Bench) -> None:
         print(title)
         for group in groups:
             print(f"  {group.title:<16}{group.images:>5} images{group.missed:>5} missed{group.error:>7.1f} %")
+    around, several = around_several(outcomes)
+    print(f"of {several} misses with several objects, {around} hold at least half of two or more")
     if results.bound:
         print(
             f"with the best threshold of each image, known from the truth: {100 * (1 - np.mean(results.bound)):.1f} %"

@@ -251,5 +251,6 @@ def test_misses_are_counted_by_size_and_number_and_kind() -> None:
     assert misses.by_instances(outcomes) == [("one", 2, 1), ("two", 1, 1), ("three or more", 2, 1)]
     assert misses.by_size(outcomes)[0].error == 50
     assert misses.too_large(outcomes) == (2, 3)
+    assert misses.around_several(outcomes) == (1, 2)  # the third holds none of its three
     assert [round(outcome.excess, 2) for outcome in outcomes] == [1.11, 10, 0.04, 100, 1]
     assert misses.by_size([]) == misses.by_instances([]) == []

@@ -55,7 +55,7 @@ def area(box: Sequence[float]) -> float:
 
 
 def by_size(outcomes: Sequence[Outcome], edges: Sequence[float] = (0.1, 0.25, 0.5)) -> list[Group]:
-    """The outcomes sorted by the share of the image that the largest true box covers: below, between, from the edges."""
+    """The outcomes sorted by the share of the image that the largest true box covers, with groups between `edges`."""
     bounds = [0.0, *edges, inf]
     groups = []
     for low, high in pairwise(bounds):
@@ -76,6 +76,19 @@ def too_large(outcomes: Iterable[Outcome]) -> tuple[int, int]:
     """How many of the wrong boxes are larger than the true box that they overlap most, and how many are wrong."""
     wrong = [outcome.excess for outcome in outcomes if not outcome.right]
     return sum(excess > 1 for excess in wrong), len(wrong)
+
+
+def around_several(outcomes: Iterable[Outcome]) -> tuple[int, int]:
+    """Of the wrong boxes where several objects are: how many hold at least half of two or more, and how many are."""
+    wrong = [outcome for outcome in outcomes if not outcome.right and len(outcome.truths) > 1]
+    held = [sum(_inside(truth, outcome.box) >= 0.5 for truth in outcome.truths) for outcome in wrong]
+    return sum(number > 1 for number in held), len(wrong)
+
+
+def _inside(truth: Box, box: Box) -> float:
+    """The share of a true box that lies in another box."""
+    width, height = (max(min(truth[i + 2], box[i + 2]) - max(truth[i], box[i]), 0) for i in (0, 1))
+    return width * height / area(truth) if area(truth) else 0.0
 
 
 def _group(title: str, outcomes: Sequence[Outcome]) -> Group:
