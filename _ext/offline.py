@@ -4,19 +4,12 @@ It lies in `.cache/vendor/` and is laid into `vendor/` of the site, outside `_st
 every script below `_static/` on every page.
 """
 
-import re
 from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
 
 from tools import vendor
-
-# The theme loads its icons twice, as fonts and as 1.5 MB of script, and preloads the fonts in a way that browsers
-# refuse for pages opened as files. The style sheet alone shows every icon.
-NEEDLESS = re.compile(
-    r'\s*<link rel="preload" as="font"[^>]*fontawesome[^>]*>|\s*<script src="[^"]*fontawesome[^"]*"></script>'
-)
 
 
 def configure(app: Sphinx, config: Any) -> None:
@@ -27,12 +20,9 @@ def configure(app: Sphinx, config: Any) -> None:
 
 
 def finish(app: Sphinx, error: Exception | None) -> None:
-    """Lighten the pages of the finished site and lay what they load beside them."""
+    """Lay what the pages load beside the finished site."""
     if error or app.builder.format != "html":
         return
-    for page in Path(app.outdir).rglob("*.html"):
-        text = page.read_text("utf-8")
-        page.write_text(NEEDLESS.sub("", text), "utf-8", newline="\n")
     if vendor.ready(Path(app.srcdir)):
         vendor.lay(Path(app.srcdir), Path(app.outdir))
 

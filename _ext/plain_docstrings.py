@@ -16,6 +16,7 @@ import saliency_lib
 INLINE = re.compile(r"(``[^`\n]+``|`[^`]+`)")
 SPECIAL = re.compile(r"([\\*|])|(?<=\w)(_)(?!\w)")
 LIST = re.compile(r"(- |\d+\. )")
+COMMAND = re.compile(r"(python|pip|make) ")
 
 
 def inline(text: str) -> str:
@@ -42,6 +43,9 @@ def converted(text: str) -> list[str]:
     lines: list[str] = []
     for block in re.split(r"\n\s*\n", text.strip("\n")):
         rows = block.split("\n")
+        if COMMAND.match(rows[0]):  # to be pasted into a shell: nothing of it is prose, quotation marks least of all
+            lines += ["::", "", *textwrap.indent("\n".join(rows), "    ").split("\n"), ""]
+            continue
         if LIST.match(rows[0]) or not rows[0].startswith(" "):
             first_indented = next((i for i, row in enumerate(rows) if i and row.startswith("    ")), len(rows))
             prose = rows if LIST.match(rows[0]) else rows[:first_indented]

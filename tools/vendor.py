@@ -51,6 +51,16 @@ ASSETS = (
     ),
 )
 
+# What only the tests of the site load: it checks that everybody can read the pages.
+AXE = Asset(
+    name="axe",
+    package="axe-core",
+    version="4.14.1",
+    integrity="sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
+    base="package/",
+    wanted=r"axe\.min\.js|LICENSE",
+)
+
 Pack = Callable[[Asset, str], None]
 
 

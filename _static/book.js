@@ -1,0 +1,70 @@
+/* What the pages do beyond reading; without JavaScript they are whole, only less convenient. */
+
+"use strict";
+
+/* A figure opens large over the page; its link leads to the picture where this does not run. */
+function enlarge(link) {
+  const picture = link.querySelector("img");
+  const dialog = document.createElement("dialog");
+  const large = new Image();
+  const close = document.createElement("button");
+  large.src = picture.currentSrc || picture.src;
+  large.alt = picture.alt;
+  close.textContent = "Close";
+  dialog.className = "enlarged";
+  dialog.setAttribute("aria-label", "Figure, large");
+  dialog.append(close, large);
+  dialog.addEventListener("click", () => dialog.close());
+  dialog.addEventListener("close", () => { dialog.remove(); link.focus(); });
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a.enlarge");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  event.preventDefault();
+  enlarge(link);
+});
+
+/* The hidden frames of a player come when a hand or the focus is near it. */
+for (const kind of ["pointerover", "focusin", "touchstart"]) {
+  document.addEventListener(kind, (event) => {
+    const player = event.target.closest && event.target.closest(".frame-player:not(.loaded)");
+    if (!player) return;
+    player.classList.add("loaded");
+    for (const picture of player.querySelectorAll("img")) picture.loading = "eager";
+  }, { passive: true });
+}
+
+/* A formula wider than the page is drawn smaller, down to three quarters; what then still scrolls can be reached by key. */
+function fit(block) {
+  block.style.fontSize = "";
+  const share = block.clientWidth / block.scrollWidth;
+  if (share < 1) block.style.fontSize = `${Math.max(75, Math.floor(98 * share))}%`;
+  if (block.scrollWidth > block.clientWidth) block.tabIndex = 0;
+  else block.removeAttribute("tabindex");
+}
+
+function fitAll() {
+  document.querySelectorAll("div.math").forEach(fit);
+  for (const block of document.querySelectorAll(".highlight pre, .pst-scrollable-table-container")) {
+    if (block.scrollWidth > block.clientWidth) block.tabIndex = 0;
+  }
+}
+
+window.addEventListener("load", () => {
+  const ready = window.MathJax && MathJax.startup ? MathJax.startup.promise : Promise.resolve();
+  ready.then(fitAll);
+  let last = window.innerWidth;
+  window.addEventListener("resize", () => {
+    if (window.innerWidth === last) return;
+    last = window.innerWidth;
+    fitAll();
+  });
+});
+
+/* Paper waits for no scrolling. */
+window.addEventListener("beforeprint", () => {
+  for (const picture of document.images) picture.loading = "eager";
+});
