@@ -2,9 +2,10 @@
 PYTHON ?= python3
 BOOK = @$(PYTHON) -m tools.environment
 
-.PHONY: book test serve check clean
+.PHONY: book test serve notebooks check clean
 book:   ; $(BOOK) book
 test:   ; $(BOOK) test
 serve:  ; $(BOOK) serve
+notebooks: ; $(BOOK) notebooks
 check:  ; $(BOOK) check
 clean:  ; @rm -rf _build

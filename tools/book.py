@@ -6,6 +6,7 @@ serve      the same as book, then show the site to this machine           (make 
 refresh    run stale chapters again            [CHAPTER ...] [--force] [--timeout SECONDS]
 colab      write the notebooks that Colab opens
 build      build the site, warnings being errors
+notebooks  open the chapters in JupyterLab                                (make notebooks)
 check      say which chapters and which copies for Colab are stale, and run nothing
 """
 
@@ -15,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools import colab, refresh, site
+from tools import colab, notebooks, refresh, site
 from tools.project import ROOT, BookError, Project
 
 CHAPTERS = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
@@ -30,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in ("book", "test", "check", "colab", "build"):
+    for name in ("book", "test", "check", "colab", "build", "notebooks"):
         commands.add_parser(name)
     commands.add_parser("serve").add_argument("--port", type=int, default=8000)
     again = commands.add_parser("refresh")
@@ -75,6 +76,8 @@ def dispatch(options: argparse.Namespace) -> None:
         case "serve":
             make(project)
             serve(project, options.port)
+        case "notebooks":
+            notebooks.open_lab(project)
         case "test":
             test(project)
         case "build":

@@ -1,0 +1,135 @@
+"""`make notebooks`: the chapters open in JupyterLab, and a live slider there changes its figure."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from browser import Browser, executable
+
+from tools import notebooks
+from tools.project import Project
+
+CHAPTER = "01_what_does_a_convnet_see.ipynb"
+LAB = Path(sys.prefix, "share", "jupyter", "lab", "static", "index.html")
+
+
+def test_a_reader_s_changes_are_kept(book: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = notebooks.lay(book)
+    first, second = sorted(folder.glob("*.ipynb"))
+    ids = [cell.id for cell in nbformat.reads(first.read_text("utf-8"), as_version=4).cells]
+    assert not notebooks.ELSEWHERE & set(ids)
+    first.write_text(first.read_text("utf-8").replace("print(", "print(1, "), "utf-8")
+    second.unlink()
+    notebooks.lay(book)
+    assert "print(1, " in first.read_text("utf-8")
+    assert second.is_file()
+    assert f"{first.name}: kept" in capsys.readouterr().out
+
+
+def test_a_notebook_that_only_was_run_is_brought_up_to_date(book: Project) -> None:
+    path = notebooks.lay(book) / "01_first.ipynb"
+    notebook = nbformat.reads(path.read_text("utf-8"), as_version=4)
+    cell = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    cell.outputs, cell.execution_count = [nbformat.v4.new_output("stream", text="ran")], 3
+    path.write_text(nbformat.writes(notebook), "utf-8")
+    notebooks.lay(book)
+    assert "ran" not in path.read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of JupyterLab on a copy of a chapter, as `make notebooks` starts it."""
+    folder = tmp_path_factory.mktemp("lab")
+    (folder / CHAPTER).write_text(notebooks.texts(Project())[CHAPTER], "utf-8")
+    options = ["--no-browser", "--allow-root", "--port=0", "--IdentityProvider.token=open", "--expose-app-in-browser"]
+    home = {"JUPYTER_CONFIG_DIR": str(folder / ".c"), "JUPYTER_RUNTIME_DIR": str(folder / ".r")}
+    process = subprocess.Popen(
+        notebooks.command(folder, *options),
+        env={**notebooks.environment(), **home},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield address(folder / ".r")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def address(runtime: Path, seconds: int = 120) -> str:
+    """Where the server that notes itself in this folder answers."""
+    for _ in range(seconds * 4):
+        for note in runtime.glob("jpserver-*.json"):
+            # The browser knows this machine by its number only.
+            url = json.loads(note.read_text("utf-8"))["url"].replace("localhost", "127.0.0.1")
+            with urllib.request.urlopen(f"{url}api/status?token=open") as answer:
+                assert answer.status == 200
+            return url
+        time.sleep(0.25)
+    raise AssertionError("JupyterLab did not start")
+
+
+RUN = """(async () => {
+  const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+  for (let i = 0; i < 300 && !window.jupyterapp; i++) await pause(100);
+  const app = window.jupyterapp;
+  await app.restored;
+  const panel = await app.commands.execute('docmanager:open', {path: 'CHAPTER', factory: 'Notebook'});
+  await panel.context.ready; await panel.sessionContext.ready;
+  const cells = panel.content.widgets, source = (cell) => cell.model.sharedModel.getSource();
+  const myst = /^(```|:::)\\s*\\{|\\{[\\w:]+\\}`/m;
+  for (const words of ['model = sl.load_model()', 'photos = {', 'cat = sl.to_tensor', 'sl.widgets.slider']) {
+    panel.content.activeCellIndex = cells.findIndex((cell) => source(cell).includes(words));
+    await app.commands.execute('notebook:run-cell');
+  }
+  for (let i = 0; i < 1200 && !panel.node.querySelector('.widget-image'); i++) await pause(100);
+  return {
+    raw: cells.filter((cell) => cell.model.type === 'markdown' && myst.test(source(cell))).length,
+    kernel: panel.sessionContext.session.kernel.name,
+  };
+})()"""
+LOOK = """(() => {
+  const image = document.querySelector('.jp-Notebook .widget-image');
+  const label = document.querySelector('.jp-Notebook .widget-readout');
+  return {picture: image && image.src, label: label && label.textContent};
+})()"""
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(executable() is None, reason="no Chromium here (Debian: apt install chromium)")
+@pytest.mark.skipif(not importlib.util.find_spec("jupyterlab") or not LAB.is_file(), reason="no JupyterLab here")
+def test_a_live_slider_changes_its_figure(lab: str) -> None:
+    path = executable()
+    assert path
+    with Browser(path) as browser:
+        browser.look()
+        browser.open(f"{lab}lab?token=open")
+        assert browser.evaluate(RUN.replace("CHAPTER", CHAPTER)) == {"raw": 0, "kernel": "python3"}
+        before = looked(browser)
+        browser.evaluate("document.querySelector('.jp-Notebook .noUi-handle').focus()")
+        for kind in ("keyDown", "keyUp"):
+            browser.call(
+                "Input.dispatchKeyEvent", type=kind, key="ArrowRight", code="ArrowRight", windowsVirtualKeyCode=39
+            )
+        after = looked(browser, different_from=before["picture"])
+    assert (before["label"], after["label"]) == ("2", "3")
+    assert after["picture"] != before["picture"]
+
+
+def looked(browser: Browser, different_from: str = "") -> dict[str, Any]:
+    """What the slider's output shows, once it differs."""
+    for _ in range(200):
+        state = browser.evaluate(LOOK)
+        if state["picture"] and state["picture"] != different_from:
+            return state
+        time.sleep(0.1)
+    raise AssertionError("the figure does not change")
