@@ -576,6 +576,28 @@ def test_scale_needs_a_network_that_takes_any_size() -> None:
     says(caught.value)
 
 
+def test_recommended_is_what_chapter_6_arrives_at() -> None:
+    assert [type(prior).__name__ for prior in RECOMMENDED.priors] == ["Fourier", "Colors", "Sigmoid", "Crop", "Noise"]
+    fourier, _, _, crop, noise = map(vars, RECOMMENDED.priors)
+    assert fourier == {"decay": 1.35, "contrast": 1.0}
+    assert crop == {"low": 0.3, "high": 1.0}
+    assert noise == {"sigma": 0.3}
+
+
+def test_the_top_classes_are_those_of_the_image_that_is_shown() -> None:
+    """A network that likes pixels beyond white: what it says of the raw optimum is not what it says of the picture."""
+
+    class Bright(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            mean = x.mean((1, 2, 3))
+            return torch.stack([mean, 3 * (mean - 1) + 0.5], 1)  # class 1 leads where the mean is above 1.25
+
+    found = sl.class_image(Bright(), 1, size=4, steps=20, step_size=10.0, l2=0.0)
+    assert Bright()(found.raw + 0.5).argmax() == 1
+    assert Bright()(found.image).argmax() == 0
+    assert [row[0].class_index for row in found.top] == [0]
+
+
 def test_recommended_is_what_recipes_py_says() -> None:
     """And needs no network that takes other sizes than one."""
     creatures = sl.load_model("creature_convnet").cpu()

@@ -128,6 +128,37 @@ def test_localizing_with_a_network_whose_layers_nobody_knows_says_so(tmp_path: P
     assert "good layers are not known for this network" in fails(capsys, *command)
 
 
+def test_localize_looks_at_the_whole_photo(tmp_path: Path, capsys) -> None:
+    photo = sl.sample_photo("rocket")
+    assert main(["localize", "rocket", "--class", "missile", "--out", str(tmp_path / "box.png")]) == 0
+    printed = capsys.readouterr().out
+    saliency = sl.object_map(sl.load_model(), sl.to_tensor(photo, crop=False), "missile")
+    expected = sl.threshold_box(photo, saliency, threshold=0.35).box
+    assert f"missile: {expected} of {photo.width} x {photo.height} pixels" in printed
+
+
+def test_a_map_by_any_method_of_any_target(tmp_path: Path, capsys) -> None:
+    asked = {
+        "plain": [],
+        "method": ["--method", "grad-cam"],
+        "layer": ["--method", "grad-cam", "--layer", "blocks.4.2"],
+        "difference": ["--class", "espresso", "--against", "cup"],
+        "unit": ["--unit", "blocks.4.2:17"],
+    }
+    written = {}
+    for name, options in asked.items():
+        out = tmp_path / f"{name}.png"
+        assert main(["saliency", "coffee", *options, "--out", str(out)]) == 0
+        written[name] = out.read_bytes()
+    assert len(set(written.values())) == len(asked)
+    capsys.readouterr()
+    out = ("--out", str(tmp_path / "x.png"))
+    assert "typed LAYER:CHANNEL" in fails(capsys, "saliency", "coffee", "--unit", "17", *out)
+    assert "one or the other" in fails(capsys, "saliency", "coffee", "--unit", "bn2:1", "--class", "5", *out)
+    assert "there is no layer 'block'" in fails(capsys, "saliency", "coffee", "--unit", "block:1", *out)
+    assert "has no option --layer" in fails(capsys, "saliency", "coffee", "--layer", "bn2", *out)
+
+
 def test_no_library_frames_reach_the_user(tmp_path: Path) -> None:
     offline = {"TORCH_HOME": str(tmp_path), "https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
     result = run("saliency", "coffee", "--model", "resnet18", "--out", str(tmp_path / "x.png"), **offline)

@@ -55,6 +55,9 @@ def test_the_overlay_keeps_the_photo_where_the_map_is_high_and_darkens_it_elsewh
     light = np.asarray(plots.overlay(photo, saliency))
     assert np.abs(light[:, :10].astype(int) - 204).max() <= 1
     assert light[:, 10:].max() <= 204 * 0.16
+    saliency[:, 10:] = 0.25
+    between = np.asarray(plots.overlay(photo, saliency, top=1))[0, 15]
+    assert np.abs(between.astype(float) - 204 * (0.15 + 0.85 * 0.5)).max() <= 1  # the square root of a quarter
     with pytest.raises(sl.SaliencyError, match="pixels and the map"):
         plots.overlay(photo, torch.zeros(5, 5))
 
@@ -99,8 +102,12 @@ def test_scores_show_each_number_and_name() -> None:
 def test_signed_is_symmetric_about_white() -> None:
     gradient = torch.zeros(3, 10, 10)
     gradient[0, :5], gradient[0, 5:] = 2, -2
-    low, high = plots.signed(gradient).axes[0].images[0].get_clim()
-    assert low == -high == -2
+    drawn = plots.signed(gradient).axes[0].images[0]
+    assert drawn.get_clim() == (-2, 2)
+    raises, lowers, nothing = (drawn.to_rgba(np.array([[value]]))[0, 0, :3] for value in (2.0, -2.0, 0.0))
+    assert raises[0] > 0.3 > raises[2]  # red raises the score
+    assert lowers[2] > 0.3 > lowers[0]  # blue lowers it
+    assert nothing.min() > 0.95
 
 
 def test_curves_carry_the_numbers_and_the_scales() -> None:

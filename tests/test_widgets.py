@@ -148,3 +148,11 @@ def test_explore_draws_each_rule_s_own_map(monkeypatch: pytest.MonkeyPatch) -> N
     expected = [np.asarray(plots.colorize(saliency)).ravel() for saliency in maps]
     alike = np.corrcoef(drawn + expected)[:2, 2:]  # WebP loses a little
     assert alike.diagonal().min() > 0.8 > 0.5 > alike[0, 1]
+
+
+def test_explore_gives_each_network_images_of_its_own_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALIENCY_STATIC", "1")
+    model, owl = sl.load_model("creature_convnet"), sl.to_image(sl.creatures(1, kind="owl", size=200).images)
+    player = widgets.explore(model, {"owl": owl}, k=1)
+    assert frames(player)[0].size == (2 * 64 + 6, 64)
+    assert labels(player) == [f"owl: {model.top(model.to_tensor(owl), 1)[0][0].name}"]

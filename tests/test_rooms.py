@@ -1,0 +1,124 @@
+"""The house: which room may import which, what a wheel carries, and what `import saliency_lib` costs."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "saliency_lib"
+
+FLOORS = [
+    {"errors"},
+    {"images", "categories"},
+    {"targets"},
+    {"datasets"},
+    {"models"},
+    {"methods"},
+    {"class_images", "localization"},
+    {"evaluation"},
+    {"plots"},
+    {"players", "exercises"},
+    {"widgets"},
+    {"cli"},
+    {"__main__"},
+]
+"""From the ground up. A room imports from floors below its own, and from itself."""
+
+
+def room(module: str) -> str:
+    """The room of the package that a module belongs to."""
+    return module.split(".")[1] if module.count(".") else ""
+
+
+def imports() -> list[tuple[str, str, str]]:
+    """Every import of the package in the package: the file, its room, the room that it imports from."""
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = []
+            if isinstance(node, ast.ImportFrom) and node.module == "saliency_lib":
+                names = [f"saliency_lib.{alias.name}" for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names = [node.module]
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            found += [(str(path), own, room(name)) for name in names if name.startswith("saliency_lib")]
+    return [(path, own, other) for path, own, other in found if own != "__init__" and own != other]
+
+
+def test_nothing_imports_upward() -> None:
+    height = {name: level for level, floor in enumerate(FLOORS) for name in floor}
+    rooms = {
+        path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.name[0] != "_" and path.suffix != ".pyi"
+    }
+    assert rooms <= height.keys()
+    assert len(rooms) <= 20
+    assert len(imports()) > 100
+    upward = [(path, other) for path, own, other in imports() if height[other] >= height[own]]
+    assert upward == []
+
+
+def test_no_files_of_a_room_import_each_other_in_a_circle() -> None:
+    below: dict[str, set[str]] = {}
+    for path in PACKAGE.rglob("*.py"):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        top = ast.parse(path.read_text("utf-8")).body
+        below[name] = {node.module for node in top if isinstance(node, ast.ImportFrom) and node.module}
+    for start in below:
+        seen, todo = set(), set(below[start])
+        while todo:
+            name = todo.pop()
+            seen.add(name)
+            todo |= below.get(name, set()) - seen
+        assert start not in seen
+
+
+def test_a_wheel_carries_every_folder_and_all_data(tmp_path: Path) -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
+    folders = {path.parent.relative_to(ROOT).as_posix().replace("/", ".") for path in PACKAGE.rglob("__init__.py")}
+    assert set(settings["packages"]) == folders | {"saliency_lib.data"}
+    source = tmp_path / "source"
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    if not tracked:
+        pytest.skip("no git here, which says what belongs to the project")
+    wanted = [name for name in tracked.split("\0") if name.split("/")[0] in ("saliency_lib", "data") or "/" not in name]
+    for name in filter(None, wanted):
+        if (ROOT / name).is_file():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_bytes((ROOT / name).read_bytes())
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-q", "."]
+    done = subprocess.run([*command, "-w", str(tmp_path)], cwd=source, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    listed = subprocess.run(
+        [sys.executable, "-m", "zipfile", "-l", str(wheel)], capture_output=True, text=True, check=True
+    )
+    carried = {line.split()[0] for line in listed.stdout.splitlines()[1:]}
+    for name in filter(None, wanted):
+        if name.startswith("data/") and (ROOT / name).is_file():
+            assert f"saliency_lib/{name}" in carried
+        elif name.startswith("saliency_lib/") and (ROOT / name).is_file():
+            assert name in carried
+
+
+def test_importing_the_package_imports_none_of_it() -> None:
+    """Each name is imported when it is first used, so that nobody waits for what is not used."""
+
+    def printed(script: str) -> list[str]:
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        return done.stdout.split()
+
+    ours = "print(*[m for m in sys.modules if m.startswith('saliency_lib.')])"
+    assert printed(f"import sys, saliency_lib; {ours}") == []
+    drawing = "print(*[m for m in ('cv2', 'matplotlib', 'torchvision') if m in sys.modules])"
+    assert printed(f"import sys, saliency_lib as sl; sl.load_model(); sl.saliency_map; {drawing}") == []
+    assert {"plots", "widgets", "class_image", "creatures"} <= set(
+        printed("import saliency_lib as sl; print(*dir(sl))")
+    )
+    with pytest.raises(ModuleNotFoundError):
+        __import__("saliency_lib.creatures")
