@@ -58,7 +58,8 @@ class TotalVariation(Prior):
 class Jitter(Prior):
     """A transform: shifts by whole pixels, each axis by up to `pixels`; gray comes in at the border.
 
-    What lies near the border is often out of sight, so things come to lie inside. Mordvintsev, Olah and Tyka (2015).
+    What lies near the border is often out of sight, so things come to lie inside. The DeepDream notebook of
+    Mordvintsev, Tyka and Olah (2015) shifts so at each step.
     """
 
     def __init__(self, pixels: int = 16) -> None:
@@ -177,7 +178,10 @@ class Noise(Prior):
 
 
 class PixelRange(Prior):
-    """A projection: pixels below 0 become 0, pixels above 1 become 1. Many tutorials do it; the paper does not."""
+    """A projection: pixels below 0 become 0, pixels above 1 become 1.
+
+    Many tutorials do it; the paper does not speak of it.
+    """
 
     def project(self, images: Tensor) -> Tensor:
         """The nearest images in [0, 1]."""

@@ -5,7 +5,7 @@
 Every layer has an inverse of a kind: a convolution goes back by the transposed convolution (the same filters, flipped),
 a max-pool by putting each value back where the maximum was (its *switch*), a ReLU by rectifying once more. Section 4 of
 the paper: the first two are exactly the gradient; only the ReLU differs. `input_gradient(..., rule="deconvnet")`
-computes the same tensor by changing that one step of back-propagation.
+computes the same tensor by changing that one step of backpropagation.
 """
 
 from collections.abc import Iterator
