@@ -89,9 +89,10 @@ def class_image(
     `target` is a class, a function of the network's output, `sl.unit(...)`, `sl.weighted(...)` or `sl.posterior(...)`
     (which the paper advises against), or a list of such: one image each.
 
-    `priors` are objects of `saliency_lib.priors` and `saliency_lib.parameterizations`. `"recommended"` is the set of
-    chapter 6, which brings its own optimizer, step size, `l2`, start, and 320 steps, where you give none. Its noise
-    fades over all the steps: fewer of them are another ascent, not the beginning of this one.
+    `priors` are objects of `saliency_lib.class_images`, in its files `priors` and `parameterizations`.
+    `"recommended"` is the set of chapter 6, which brings its own optimizer, step size, `l2`, start, and 320 steps,
+    where you give none. Its noise fades over all the steps: fewer of them are another ascent, not the beginning of
+    this one.
 
     `optimizer` is `"gradient"` or `"adam"`, the default where there is a parameterization. `start` is `"zeros"`, the
     default, `"noise"` (coordinates of standard deviation 0.01) or images in [0, 1]. `size` is the side of the images in

@@ -60,7 +60,7 @@ def recipe_of(
 def _of_priors(priors: str | Sequence[Prior]) -> Recipe:
     chosen: tuple[Any, ...] = tuple(priors) if isinstance(priors, Iterable) else (priors,)
     if isinstance(priors, str) or not all(isinstance(prior, Prior) for prior in chosen):
-        raise SaliencyError(f'priors are objects of saliency_lib.priors, or "recommended", and not {priors!r}')
+        raise SaliencyError(f'priors are objects of saliency_lib.class_images, or "recommended", and not {priors!r}')
     maps = [prior for prior in chosen if isinstance(prior, Parameterization)]
     projections = [prior for prior in chosen if type(prior).project is not Prior.project]
     if maps and projections:
