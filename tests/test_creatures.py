@@ -13,8 +13,7 @@ from matplotlib.path import Path as Outline
 from torch import Tensor, nn
 
 import saliency_lib as sl
-from saliency_lib.models import creature_convnet
-from tools import creatures as training
+from saliency_lib.models import creature_convnet, training
 
 drawing = sys.modules["saliency_lib.datasets.creatures"]
 NAMES = drawing.CATEGORIES.names
@@ -152,7 +151,7 @@ def test_the_normalization_is_that_of_the_drawings() -> None:
 
 
 def test_it_knows_drawings_it_has_never_seen(model: sl.Classifier) -> None:
-    assert training.accuracy(model.network, sl.creatures(1000, seed=12345)) > 0.98
+    assert training.quality(model.network, training.RECIPES["creature_convnet"], count=1000, seed=12345) > 0.98
 
 
 def test_the_weights_are_the_committed_ones_and_listed() -> None:
@@ -228,37 +227,3 @@ def test_class_images_resemble_the_drawings_of_their_class(model: sl.Classifier)
     found = found - found.mean(0)
     correlation = nn.functional.normalize(found) @ nn.functional.normalize(drawn).T
     assert (correlation.argmax(1) == torch.arange(10)).all()
-
-
-@pytest.mark.parametrize("plain", [False, True])
-def test_a_short_training_learns(plain: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "BATCH", 50)
-    monkeypatch.setattr(training, "REACH", 2.0)
-    drawings = sl.creatures(500, seed=1)
-    with nothing_changes(nn.Identity()):
-        network = training.train(drawings, epochs=5, plain=plain)
-    assert training.accuracy(network, sl.creatures(200, seed=2)) > 0.5
-
-
-def test_adversarial_examples_are_as_far_as_they_may_be_and_worse(model: sl.Classifier, drawings: Any) -> None:
-    images, labels = drawings.images[:50], drawings.labels[:50]
-    std = torch.tensor(creature_convnet.STD).view(3, 1, 1)
-    pair = []
-    for reach in (0.0, 5.0):
-        torch.manual_seed(3)
-        pair.append(training._altered(model.network, images, labels, reach).detach())
-    moved = ((pair[1] - pair[0]) * std).flatten(1).norm(dim=1)
-    assert moved.max() <= 5
-    assert moved.max() > 2
-    before, after = (nn.functional.cross_entropy(model.network(x), labels) for x in pair)
-    assert after > before
-
-
-def test_the_script_saves_what_the_package_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    network = training._fresh()
-    digest = training.save(network, tmp_path / "new.pt")
-    monkeypatch.setattr(creature_convnet, "WEIGHTS_FILE", tmp_path / "new.pt")
-    monkeypatch.setattr(creature_convnet, "WEIGHTS_SHA256", digest)
-    loaded = sl.load_model("creature_convnet").cpu().network.state_dict()
-    for name, values in network.state_dict().items():
-        assert torch.equal(loaded[name], values.half().float())

@@ -2,6 +2,7 @@
 
 arguments   what can be typed, and what it means
 pictures    the commands that draw: saliency, localize, class-image
+training    the command that trains
 main        all commands
 """
 

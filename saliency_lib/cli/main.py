@@ -4,6 +4,7 @@ python -m saliency_lib saliency photo.jpg --class "Egyptian cat" --out map.png
 python -m saliency_lib localize photo.jpg --out box.png
 python -m saliency_lib evaluate --ilsvrc DIR --out results.jsonl --summary summary.json
 python -m saliency_lib class-image "flamingo" "monarch" --out sheet.png
+python -m saliency_lib train creature_convnet --out creature_convnet.pt
 python -m saliency_lib models
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 from saliency_lib.class_images.recipes import PAPER, RECOMMENDED
 from saliency_lib.cli import pictures
 from saliency_lib.cli.arguments import add_model, add_photo, add_picture, add_target
+from saliency_lib.cli.training import add_train
 from saliency_lib.errors import SaliencyError
 from saliency_lib.evaluation.runner import evaluate, table
 from saliency_lib.localization.localizers import DEFAULT, LOCALIZERS
@@ -65,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
             "ends the ascent early and draws what there is.",
         )
     )
+    add_train(commands.add_parser("train", help="train one of the package's own networks anew"))
     models = commands.add_parser("models", help="list the networks that are available here and now")
     models.set_defaults(run=run_models)
     return parser

@@ -1,12 +1,11 @@
 """A small network in the manner of 2013, trained on `creatures`: its weights are part of the package.
 
 Convolutions, ReLUs and max-pooling, then fully connected layers, and no normalization of any kind: the paper's network
-in small. `python -m tools.creatures` trains it in less than three minutes.
+in small. `python -m saliency_lib train creature_convnet` trains it in less than three minutes.
 
 Its training is adversarial: each batch is first moved a little in the direction that raises the loss most. Such
 networks have cleaner input gradients and class images than ordinary ones (Engstrom et al., 2019). What this network
-shows so clearly, one that was trained in the usual way shows less clearly; `python -m tools.creatures --plain` makes
-that one.
+shows so clearly, one that was trained in the usual way shows less clearly; with `--plain` the command makes that one.
 """
 
 import importlib.resources

@@ -1,5 +1,6 @@
 """The real book is in order, and `make test` fails when a test or a chapter does."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -69,3 +70,12 @@ def test_a_failing_test_and_a_failing_chapter_fail_the_whole(
     assert book.main(["--root", str(tmp_path), "test"]) == status
     sums = capfd.readouterr().out.splitlines()[-1]
     assert ("1 failed, 1 passed" if status else "2 passed") in sums
+
+
+def test_the_notice_names_every_photo_with_its_author_and_license() -> None:
+    notice = (ROOT / "NOTICE").read_text("utf-8")
+    photos = json.loads((ROOT / "data" / "photos.json").read_text("utf-8"))
+    assert photos
+    for photo in photos:
+        wanted = f"{photo['file']:14} {photo['title']}. {photo['author']}. {photo['license']}."
+        assert wanted in notice, wanted
