@@ -9,6 +9,7 @@ import importlib.resources
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import SupportsIndex
 
 from torch import Tensor
 
@@ -44,23 +45,26 @@ class Categories:
             raise TargetError(f"there is no class {index}: the classes are 0 to {len(self) - 1}")
         return int(index)
 
-    def index(self, target: str | int) -> int:
+    def index(self, target: str | SupportsIndex) -> int:
         """The index of the class that `target` names.
 
         `target` is an index (also as text), a synset id, a name or synonym in any case, or the beginning of one, if no
         other class has a name that begins so or has this among its words. Raises `TargetError` where no class, or more
         than one, is meant, and lists the nearest.
         """
-        if isinstance(target, int):
-            return self.check(target)
+        if isinstance(target, SupportsIndex) and not isinstance(target, bool):
+            return self.check(target.__index__())
+        if not isinstance(target, str):
+            raise TargetError(f"a class is an index or a name, not {target!r}")
         text = target.strip()
+        same = [i for i, name in enumerate(self.names) if name == text]
+        if len(same) > 1:
+            raise TargetError(f"{len(same)} classes are called {text!r}: give an index, one of {self._list(same)}")
+        if same:
+            return same[0]
         if text.isdecimal() and len(text) < 20:
             return self.check(int(text))
-        if text in self.synsets:
-            return self.synsets.index(text)
-        if text in self.names:
-            return self.names.index(text)
-        return self._search(text)
+        return self.synsets.index(text) if text in self.synsets else self._search(text)
 
     def _search(self, text: str) -> int:
         """The one class whose own name, or else any name, or else the beginning of one, is `text`."""

@@ -180,7 +180,10 @@ def overlay(image: Picture, saliency: Tensor, *, top: float | None = None) -> Im
 
 
 def _top(values: np.ndarray, top: float | None) -> float:
-    return (float(np.percentile(values, 99.5)) if top is None else top) or 1.0
+    top = float(np.percentile(values, 99.5)) if top is None else top
+    if not np.isfinite(top) or top < 0:
+        raise SaliencyError(f"a map is drawn from 0 to a finite top, and that is {top}")
+    return top or 1.0
 
 
 def signed(gradient: Tensor, *, size: float = 2.6, titles: Sequence[str] = ("red", "green", "blue")) -> Plot:
@@ -247,8 +250,9 @@ def draw_lines(
 
     With `marker=""` there are no dots, for lines of many points.
     """
-    for (label, y), color in zip(lines.items(), colors, strict=False):
-        place.plot(x[label] if isinstance(x, Mapping) else x, y, marker=marker, markersize=4, color=color, label=label)
+    for i, (label, y) in enumerate(lines.items()):
+        look: Any = {"color": colors[i % len(colors)], "linestyle": "-" if i < len(colors) else "--"}
+        place.plot(x[label] if isinstance(x, Mapping) else x, y, marker=marker, markersize=4, label=label, **look)
     if "x" in log:
         place.set_xscale("log")
     if "y" in log:

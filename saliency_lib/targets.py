@@ -102,8 +102,15 @@ def select(answer: Answer, target: Target) -> Tensor:
         except (KeyError, IndexError, TypeError, AttributeError, ValueError, RuntimeError) as error:
             raise TargetError(f"the target function failed with {type(error).__name__}: {error}") from error
         return _check_numbers(picked, answer.count)
-    scores = answer.scores
+    scores = check_scores(answer.scores)
     return scores.gather(1, class_indices(scores, target, answer.head)[:, None])[:, 0]
+
+
+def check_scores(scores: Tensor) -> Tensor:
+    """The scores themselves. Raises `ModelError` if there is NaN among them: no class is the top one then."""
+    if scores.detach().isnan().any():
+        raise ModelError("the model returns NaN for these images: look at its weights")
+    return scores
 
 
 def class_indices(scores: Tensor, target: Target, head: Head = CLASSES) -> Tensor:

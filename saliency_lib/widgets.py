@@ -15,6 +15,7 @@ from typing import Any
 from PIL import Image
 from torch import Tensor, nn
 
+from saliency_lib.errors import SaliencyError
 from saliency_lib.images import to_image, to_tensor
 from saliency_lib.methods.gradients import top_class_maps
 from saliency_lib.models.model import Model
@@ -44,6 +45,8 @@ def slider(
     notebook and a `FramePlayer` when static; see this module's first lines. Raises as `frame_player` does.
     """
     named = dict(values) if isinstance(values, Mapping) else {_label(value): value for value in values}
+    if len(named) < len(values):
+        raise SaliencyError(f"some of the values of {name} look alike ({', '.join(named)}): give them names, a mapping")
     if is_static():
         frames = [draw(value) for value in named.values()]
         return frame_player(frames, list(named), name=name, alt=alt, start=start, width=width)

@@ -120,7 +120,7 @@ def class_image(
                 I = _image(z, recipe.priors, mean)
                 x = (I + mean).detach().requires_grad_()
                 if callback:
-                    callback(step, x.detach())
+                    callback(step, x.detach().clone())
                 S = _values(ask(model, _seen(x, recipe.priors, random, step / count), _layers(targets)), targets)
                 penalty = recipe.l2 * (x - mean).square().sum((1, 2, 3))
                 penalty = penalty + sum(prior.penalty(x) for prior in recipe.priors)

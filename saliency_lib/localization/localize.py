@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from saliency_lib.errors import ImageError, SaliencyError
-from saliency_lib.images import Part
+from saliency_lib.images import Part, load_image
 from saliency_lib.localization.boxes import Box, bounding_box, cover, largest_component, median, scale
 from saliency_lib.localization.parts import covered
 
@@ -67,7 +67,8 @@ def localize(
     if not 0 <= background <= foreground <= 1:
         raise SaliencyError(f"expected 0 <= background <= foreground <= 1, got {background} and {foreground}")
     checked = check_map(saliency)
-    window = covered(_check_photo(image), saliency, part)
+    image = _check_photo(image)
+    window = covered(image, saliency, part)
     photo = image.crop(window)
     small = _shrink(photo, size)
     values = _resize(checked, small.height, small.width)
@@ -95,7 +96,8 @@ def threshold_box(
     if not fractions or not all(0 < fraction <= 1 for fraction in fractions):
         raise SaliencyError(f"a threshold is a fraction of the maximum, in (0, 1], and is {threshold}")
     values = check_map(saliency)
-    window = covered(_check_photo(image), saliency, part)
+    image = _check_photo(image)
+    window = covered(image, saliency, part)
     photo = image.crop(window)
     marked = [(values >= fraction * values.max()) & (values > 0) for fraction in fractions]
     pieces = [largest_component(mask) for mask in marked]
@@ -156,7 +158,7 @@ def check_map(saliency: Tensor) -> Tensor:
 def _check_photo(image: Image.Image) -> Image.Image:
     if not isinstance(image, Image.Image):
         raise ImageError(f"expected a PIL image, as sl.load_image returns, and got {type(image).__name__}")
-    return image
+    return load_image(image)  # upright, as the network was given it
 
 
 def _shrink(image: Image.Image, size: int) -> Image.Image:

@@ -39,7 +39,8 @@ def deconvnet_reconstruction(
     if not is_class(target):
         raise TargetError("a reconstruction starts from the score of a class, not from a function")
     with evaluation_mode(model):
-        scores = class_scores(model, check_images(images, channels_of(model)))
+        images = check_images(images, channels_of(model)).clone()  # a network may work in place
+        scores = class_scores(model, images.clone())
         layers = list(sequence(model))
         inputs, top = run_forward(layers, normalized(model, images))
     if top.shape != scores.shape or not torch.allclose(top, scores, rtol=1e-3, atol=1e-4):

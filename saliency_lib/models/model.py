@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from saliency_lib.categories import CLASSES, Categories, Head
 from saliency_lib.errors import ModelError, TargetError
 from saliency_lib.images import Size, check_images, check_size, to_tensor
-from saliency_lib.models.running import ask
+from saliency_lib.models.running import ask, evaluation_mode
+from saliency_lib.targets import check_scores
 
 
 class Prediction(NamedTuple):
@@ -105,7 +106,8 @@ class Model(nn.Module):
 
         Raises `ImageError` if `images` is no batch of images in [0, 1], `ModelError` if the output holds no scores.
         """
-        return predictions(ask(self, check_images(images, self.channels)).scores, k, self.head)
+        with evaluation_mode(self):
+            return predictions(ask(self, check_images(images, self.channels)).scores, k, self.head)
 
     def index(self, target: str | int) -> int:
         """The index of a class by its name (see `Categories.index`). Raises `TargetError` if none or several match."""
@@ -128,8 +130,9 @@ def predictions(scores: Tensor, k: int, head: Head = CLASSES) -> list[list[Predi
     """
     count = scores.shape[1]
     names = head.categories_for(count).names
-    if k < 1:
-        raise TargetError(f"at least one class has to be asked for, and k is {k}")
+    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        raise TargetError(f"at least one class has to be asked for, a whole number, and k is {k!r}")
+    check_scores(scores)
     probabilities = head.probabilities(scores)
     if probabilities is None:
         return [[Prediction(i, names[i], score, None) for i, score in enumerate(row[:k])] for row in scores.tolist()]

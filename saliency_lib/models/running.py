@@ -1,5 +1,6 @@
 """A network is run as it is: nothing of the caller's changes, and what goes wrong is said in one sentence."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -13,18 +14,34 @@ from saliency_lib.images import check_images
 from saliency_lib.models.activations import as_map, watched
 from saliency_lib.targets import Answer, Layer
 
+_switching = threading.Lock()
+_switched: dict[
+    int, tuple[int, list[nn.Module]]
+] = {}  # how many use a model now, and which modules of it were training
+
 
 @contextmanager
 def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """`model` without dropout and batch statistics; what was training goes back to it afterwards, on errors too."""
-    training = [module for module in model.modules() if module.training] if isinstance(model, nn.Module) else []
-    try:
+    """`model` without dropout and batch statistics; what was training goes back to it afterwards, on errors too.
+
+    Of several threads that use one model at a time, the last one to leave switches it back.
+    """
+    modules = list(model.modules()) if isinstance(model, nn.Module) else []
+    with _switching:
+        users, training = _switched.get(id(model), (0, [module for module in modules if module.training]))
+        _switched[id(model)] = users + 1, training
         for module in training:
             module.training = False
+    try:
         yield
     finally:
-        for module in training:
-            module.training = True
+        with _switching:
+            users, training = _switched.pop(id(model))
+            if users > 1:
+                _switched[id(model)] = users - 1, training
+            else:
+                for module in training:
+                    module.training = True
 
 
 @contextmanager

@@ -1,0 +1,157 @@
+"""Nothing wrong in silence: what once gave a wrong answer, or changed what is the caller's, without a word."""
+
+import copy
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from helpers import relative, says, small_network
+from PIL import Image
+from torch import Tensor, nn
+
+import saliency_lib as sl
+from saliency_lib import plots, widgets
+
+
+def test_threads_that_share_a_model_in_training_get_its_gradients_and_leave_its_statistics() -> None:
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.5), nn.Flatten(), nn.LazyLinear(3)
+    )
+    images = torch.rand(2, 3, 8, 8)
+    model(images)
+    expected = sl.input_gradient(copy.deepcopy(model).eval(), images, 1)
+    before = copy.deepcopy(model.state_dict())
+    found: list[Tensor] = []
+    together = threading.Barrier(3)
+
+    def ask() -> None:
+        together.wait()
+        for _ in range(30):
+            found.append(sl.input_gradient(model, images, 1))
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 90
+    assert all(relative(one, expected) < 1e-5 for one in found)
+    assert all(module.training for module in model.modules())
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_top_asks_in_evaluation_mode() -> None:
+    model = sl.as_classifier(nn.Sequential(small_network(), nn.Dropout(0.9)), size=8)
+    images = torch.rand(1, 3, 8, 8)
+    expected = model.top(images)
+    model.train()
+    assert model.top(images) == expected
+    assert model.training
+
+
+@pytest.mark.parametrize("target", [None, 1, [0, 1]])
+def test_a_network_that_returns_nan_has_no_top_class(target: Any) -> None:
+    class Broken(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.mean((2, 3)) * torch.tensor([1.0, float("nan"), 1.0])
+
+    images = torch.rand(2, 3, 8, 8)
+    for use in (lambda: sl.saliency_map(Broken(), images, target), lambda: sl.as_classifier(Broken()).top(images)):
+        with pytest.raises(sl.ModelError, match="returns NaN") as caught:
+            use()
+        says(caught.value)
+
+
+def test_a_network_that_works_in_place_leaves_the_callers_images() -> None:
+    class InPlace(nn.Sequential):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x.mul_(0.5))
+
+    images = torch.rand(1, 3, 8, 8)
+    before = images.clone()
+    with pytest.raises(sl.ModelError):  # the halving is in no layer
+        sl.deconvnet_reconstruction(InPlace(*small_network()), images, 1)
+    assert torch.equal(images, before)
+
+
+def test_a_callback_cannot_change_the_ascent() -> None:
+    def spoil(step: int, images: Tensor) -> None:
+        images.zero_()
+
+    net = small_network()
+    untouched = sl.class_image(net, 1, steps=5, size=8)
+    assert torch.equal(sl.class_image(net, 1, steps=5, size=8, callback=spoil).raw, untouched.raw)
+
+
+def test_names_that_occur_twice_or_are_numbers() -> None:
+    names = sl.Categories(["crane", "cat", "crane", "1", "0"])
+    assert names.index("1") == 3  # a name comes before an index
+    assert names.index("0") == 4
+    assert names.index("2") == 2
+    with pytest.raises(sl.TargetError, match="2 classes are called 'crane'") as caught:
+        names.index("crane")
+    says(caught.value)
+
+
+@pytest.mark.parametrize("target", [b"cat", True, 5.5, None, ["cat"]])
+def test_what_is_no_class(target: Any) -> None:
+    with pytest.raises(sl.TargetError, match="a class is an index or a name") as caught:
+        sl.Categories(["cat", "dog"]).index(target)
+    says(caught.value)
+    assert sl.Categories(["cat", "dog"]).index(np.int64(1)) == 1
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.int32, np.uint8, torch.int16, torch.int32, list])
+def test_boxes_of_small_integers_do_not_overflow(kind: Any) -> None:
+    a, b = (0, 0, 200, 250), (100, 0, 200, 250)
+    if isinstance(kind, torch.dtype):
+        made: Any = [torch.tensor(box, dtype=kind) for box in (a, b)]
+    else:
+        made = [kind(box) if kind is list else np.array(box, dtype=kind) for box in (a, b)]
+    assert sl.box_iou(*made) == 0.5
+
+
+@pytest.mark.parametrize(
+    "box", [None, "1234", 3, (0, 0, 1), (0, 0, float("nan"), 1), (2, 0, 1, 1), (0, 0, float("inf"), 1)]
+)
+def test_what_is_no_box(box: Any) -> None:
+    with pytest.raises(sl.SaliencyError, match="a box is") as caught:
+        sl.box_iou(box, (0, 0, 1, 1))
+    says(caught.value)
+
+
+def test_a_photo_is_turned_upright_for_the_box_as_it_is_for_the_network() -> None:
+    """A photo that lies on its side in the file: map, mask and box are all of the upright one."""
+    upright = Image.new("RGB", (40, 20))
+    upright.paste((255, 255, 255), (0, 0, 10, 20))
+    lying = upright.transpose(Image.Transpose.ROTATE_90)
+    lying.getexif()[0x0112] = 6  # turn it a quarter to the right to see it
+    images = sl.to_tensor(lying, (20, 40), crop=False)
+    assert torch.equal(images[0, 0], sl.to_tensor(upright, (20, 40), crop=False)[0, 0])
+    found = sl.threshold_box(lying, images[:, 0], threshold=0.9)
+    assert found.box == (0, 0, 10, 20)
+    assert found.mask.shape == (20, 40)
+    assert sl.localize(lying, images[:, 0], size=40).mask.shape == (20, 40)
+
+
+def test_every_line_is_drawn_and_told_apart() -> None:
+    lines = {f"line {i}": [i, i + 1] for i in range(9)}
+    place = plots.curves([0, 1], lines, xlabel="x", ylabel="y").axes[0]
+    assert len(place.lines) == 9
+    assert len({(line.get_color(), line.get_linestyle()) for line in place.lines}) == 9
+
+
+def test_values_that_look_alike_lose_no_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALIENCY_STATIC", "1")
+    with pytest.raises(sl.SaliencyError, match="look alike") as caught:
+        widgets.slider(lambda v: Image.new("RGB", (4, 4)), [0.12341, 0.12342], name="size", alt="a black square")
+    says(caught.value)
+
+
+@pytest.mark.parametrize("top", [float("nan"), float("inf"), -1.0])
+def test_a_scale_that_is_none(top: float) -> None:
+    with pytest.raises(sl.SaliencyError, match="finite top") as caught:
+        plots.colorize(torch.rand(4, 4), top=top)
+    says(caught.value)
