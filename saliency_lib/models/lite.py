@@ -20,7 +20,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from saliency_lib.categories import Head, imagenet_categories
 from saliency_lib.errors import ModelError
@@ -218,8 +218,9 @@ def published_lite(name: str) -> EfficientNetLite:
     weights = _read(LITE[name])
     with torch.device("meta"):  # no random weights first
         network = EfficientNetLite(depth=LITE[name].depth)
-    names = network.to_empty(device="cpu").state_dict().keys()  # the file has other names, in the same order
-    network.load_state_dict(dict(zip(names, weights.values(), strict=True)))
+    names = network.state_dict().keys()  # the file has other names, in the same order
+    ordered = (values.contiguous() for values in weights.values())
+    network.load_state_dict(dict(zip(names, ordered, strict=True)), assign=True)
     network.architecture = name
     return network.eval()
 
@@ -255,6 +256,12 @@ def _fold_batch_norms(block: nn.Module) -> None:
         if isinstance(module, nn.Conv2d):
             conv_name = name
         elif isinstance(module, nn.BatchNorm2d):
-            folded = fuse_conv_bn_eval(getattr(block, conv_name), module)
-            setattr(block, conv_name, FastSameConv2d(folded) if isinstance(folded, SameConv2d) else folded)
+            conv = block.get_submodule(conv_name)
+            assert isinstance(conv, nn.Conv2d)
+            assert module.running_mean is not None and module.running_var is not None
+            statistics = module.running_mean, module.running_var, module.eps
+            conv.weight, conv.bias = fuse_conv_bn_weights(
+                conv.weight, conv.bias, *statistics, module.weight, module.bias
+            )
+            setattr(block, conv_name, FastSameConv2d(conv) if isinstance(conv, SameConv2d) else conv)
             setattr(block, name, nn.ReLU6() if isinstance(module, BatchNormReLU6) else nn.Identity())
