@@ -10,12 +10,11 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Generator, Tensor, nn
-from tqdm.auto import tqdm
 
 from saliency_lib.class_images.parameterizations import Parameterization
 from saliency_lib.class_images.priors import Prior
@@ -26,6 +25,9 @@ from saliency_lib.methods.gradients import gradient
 from saliency_lib.models.model import Prediction, predictions
 from saliency_lib.models.running import ask, differentiating, head_of
 from saliency_lib.targets import Answer, Objective, Target, class_index, is_class, layers_of, select
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def class_image(
         shape = (mean.shape[1], *sides(wanted))
         targets = _targets(model, target, mean.expand(1, *shape))
         z = _start(recipe.start if start is None else start, (len(targets), *shape), mean, recipe.priors, random)
-        ascent = OPTIMIZERS[recipe.optimizer]([z], lr=recipe.step_size, maximize=True)
+        ascent = OPTIMIZERS[recipe.optimizer](z, recipe.step_size)
         count = _whole("steps", recipe.steps if steps is None else steps, 1)
         scores, penalties, bar = [], [], _bar(count, progress)
         try:
@@ -126,8 +128,7 @@ def class_image(
                 penalty = penalty + sum(prior.penalty(x) for prior in recipe.priors)
                 _check_finite(S - penalty, step, recipe.step_size)
                 uphill = gradient(S.sum(), x) - gradient(penalty.sum(), x)  # w - 2 l2 I, for each image its own
-                z.grad = torch.autograd.grad(I, z, uphill)[0] if I is not z else uphill
-                ascent.step()
+                ascent.climb(torch.autograd.grad(I, z, uphill)[0] if I is not z else uphill)
                 _project(z, recipe.priors, mean)
                 scores.append(S.detach().cpu())
                 penalties.append(penalty.detach().cpu())
@@ -252,8 +253,10 @@ def _whole(name: str, value: object, least: int) -> int:
     return value
 
 
-def _bar(steps: int, progress: bool | None) -> tqdm:
+def _bar(steps: int, progress: bool | None) -> "tqdm":
     """Steps to count, with a bar where there is a terminal or a live notebook."""
+    from tqdm.auto import tqdm
+
     static = os.environ.get("SALIENCY_STATIC") or "PYTEST_CURRENT_TEST" in os.environ
     seen = not static and (sys.stderr.isatty() or "ipykernel" in sys.modules)
     return tqdm(range(steps), unit="step", disable=not (seen if progress is None else progress))

@@ -1,17 +1,15 @@
 """Which priors, and how to climb: the paper's recipe, and the one that chapter 6 arrives at."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
-
+from saliency_lib.class_images.optimizers import Adam, Gradient
 from saliency_lib.class_images.parameterizations import Colors, Fourier, Parameterization, Sigmoid
 from saliency_lib.class_images.priors import Crop, Noise, Prior, at_least
 from saliency_lib.errors import SaliencyError
 
-OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"gradient": torch.optim.SGD, "adam": torch.optim.Adam}
-"""`"gradient"` is I <- I + step_size * gradient, without momentum; `"adam"` is Kingma and Ba (2015)."""
+OPTIMIZERS: dict[str, type[Gradient | Adam]] = {"gradient": Gradient, "adam": Adam}
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from saliency_lib.cli import pictures
 from saliency_lib.cli.arguments import add_model, add_photo, add_picture, add_target
 from saliency_lib.cli.training import add_train
 from saliency_lib.errors import SaliencyError
-from saliency_lib.evaluation.runner import evaluate, table
 from saliency_lib.localization.localizers import DEFAULT, LOCALIZERS
 from saliency_lib.methods.maps import REDUCTIONS
 from saliency_lib.methods.method import methods
@@ -136,6 +135,8 @@ def _add_class_image(command: argparse.ArgumentParser) -> None:
 
 def run_evaluate(options: argparse.Namespace) -> None:
     """Measure, and print the table in the first process."""
+    from saliency_lib.evaluation.runner import evaluate, table
+
     result = evaluate(
         options.ilsvrc,
         options.out,

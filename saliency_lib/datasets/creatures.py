@@ -11,7 +11,6 @@ the very same polygons. (OpenCV paints every fine pixel that an outline touches:
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -84,6 +83,8 @@ def photographed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def rasterize(parts: list[Part], size: int) -> tuple[np.ndarray, np.ndarray]:
     """The color times the coverage (size, size, 3), and the coverage (size, size) of the parts in each pixel."""
+    import cv2
+
     canvas = np.zeros((size * FINE, size * FINE, 4), np.float32)
     for points, paint in parts:
         # A fine pixel's center has whole-number coordinates in OpenCV, and lies half a fine pixel inside in ours.
@@ -107,6 +108,8 @@ def place(parts: list[Part], rng: np.random.Generator, size: int) -> list[Part]:
 
 def background(rng: np.random.Generator, size: int, away_from: Sequence[Color]) -> np.ndarray:
     """Clouds of color with a few strokes and disks, on the whole unlike the colors of the things."""
+    import cv2
+
     while True:
         base = color(rng.random(), rng.uniform(0, 0.7), rng.uniform(0.15, 0.95))
         if all(np.linalg.norm(base - paint) > 0.45 / len(away_from) ** 0.5 for paint in away_from):

@@ -14,7 +14,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -206,6 +205,8 @@ def _draw(
     scene: _Scene, without: Collection[str], moved: Mapping[str, float]
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """The image (H, W, 3) of a scene, and its masks by name."""
+    import cv2
+
     canvas, seen = _ground(scene, without, moved)
     for thing in scene.standing:
         if thing.kind not in without:
@@ -217,6 +218,8 @@ def _draw(
 
 def _cover(fine: np.ndarray) -> np.ndarray:
     """The share of each pixel's fine pixels that are true."""
+    import cv2
+
     return cv2.resize(fine.astype(np.float32), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
 
 
@@ -269,6 +272,8 @@ def _grain(table: np.ndarray, u: np.ndarray, s: np.ndarray) -> np.ndarray:
 
 def _stand(canvas: np.ndarray, seen: dict[str, np.ndarray], thing: _Standing, scene: _Scene) -> None:
     """Paint an upright thing over what lies behind it."""
+    import cv2
+
     x, z = scene.pose.seen(np.array(thing.u), np.array(thing.s))
     if z < 2:
         return

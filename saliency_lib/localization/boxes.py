@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -18,6 +17,8 @@ Box = tuple[int, int, int, int]
 
 def largest_component(mask: Tensor) -> Tensor:
     """The largest 4-connected piece of a mask (H, W); of equally large ones that which comes first, row by row."""
+    import cv2
+
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.cpu().numpy().astype(np.uint8), connectivity=4)
     if count == 1:
         return torch.zeros_like(mask, dtype=torch.bool, device="cpu")

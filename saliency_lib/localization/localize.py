@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -130,6 +129,8 @@ def graph_cut(image: Image.Image, foreground: Tensor, background: Tensor) -> Ten
 
 
 def _grab_cut(colors: np.ndarray, foreground: np.ndarray, background: np.ndarray) -> np.ndarray:
+    import cv2
+
     model, other = np.zeros((1, 65)), np.zeros((1, 65))
     seeds = np.concatenate([colors[foreground], colors[background]])[None]
     labels = np.full(seeds.shape[:2], cv2.GC_BGD, np.uint8)

@@ -256,12 +256,10 @@ def _fold_batch_norms(block: nn.Module) -> None:
         if isinstance(module, nn.Conv2d):
             conv_name = name
         elif isinstance(module, nn.BatchNorm2d):
-            conv = block.get_submodule(conv_name)
-            assert isinstance(conv, nn.Conv2d)
-            assert module.running_mean is not None and module.running_var is not None
-            statistics = module.running_mean, module.running_var, module.eps
+            conv = getattr(block, conv_name)
+            mean, variance = module.get_buffer("running_mean"), module.get_buffer("running_var")
             conv.weight, conv.bias = fuse_conv_bn_weights(
-                conv.weight, conv.bias, *statistics, module.weight, module.bias
+                conv.weight, conv.bias, mean, variance, module.eps, module.weight, module.bias
             )
             setattr(block, conv_name, FastSameConv2d(conv) if isinstance(conv, SameConv2d) else conv)
             setattr(block, name, nn.ReLU6() if isinstance(module, BatchNormReLU6) else nn.Identity())

@@ -11,6 +11,7 @@ import torch
 from saliency_lib.categories import Head, imagenet_categories
 from saliency_lib.errors import ModelError
 from saliency_lib.models.model import Model
+from saliency_lib.waiting import waiting_for
 
 EMBEDDED = "efficientnet_lite0"
 OWN = {EMBEDDED: "lite", "efficientnet_lite1": "lite", "creature_convnet": "creature_convnet"}
@@ -36,7 +37,8 @@ def device() -> torch.device:
 
 def available_models() -> dict[str, str]:
     """Every name that `load_model` knows, and what it takes here: "embedded", "cached" or "needs a download"."""
-    import torchvision.models
+    with waiting_for("torchvision"):
+        import torchvision.models
 
     names = torchvision.models.list_models(module=torchvision.models)
     return dict.fromkeys(OWN, "embedded") | {
@@ -57,7 +59,8 @@ def load_model(name: str = EMBEDDED) -> Model:
 
     Raises `ModelError` if the name is unknown, or the weights are missing, corrupt or out of reach.
     """
-    with torch.inference_mode(False):  # weights made in inference mode could never be differentiated through
+    # weights made in inference mode could never be differentiated through
+    with waiting_for(name), torch.inference_mode(False):
         if isinstance(name, str) and name in OWN:
             model = importlib.import_module(f"saliency_lib.models.{OWN[name]}").load(name)
         else:

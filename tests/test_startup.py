@@ -1,0 +1,66 @@
+"""What one waits for: nothing is imported before it is used, and who waits is told what for."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from saliency_lib import __main__, waiting
+
+USES = """
+import sys
+import torch
+before = set(sys.modules)
+import saliency_lib as sl
+assert not set(sys.modules) - before - {"saliency_lib", "lazy_loader"} - set(sys.stdlib_module_names), sys.modules
+def imported(*names):
+    return [name for name in names if name in sys.modules and name not in before]
+heavy = ["torch._dynamo", "torchvision", "timm", "cv2", "matplotlib", "tqdm", "scipy", "sympy", "IPython", "asyncio"]
+model = sl.load_model()
+images = sl.to_tensor(sl.sample_photo("coffee"), 64)
+sl.saliency_map(model, images, rule="guided")
+sl.object_map(model, images)
+sl.creatures, sl.localize, sl.class_image, sl.available_models
+assert not imported(*heavy), imported(*heavy)
+sl.class_image(model, "espresso", steps=1, size=32, priors="recommended")
+assert imported(*heavy) == ["tqdm", "asyncio"], imported(*heavy)
+"""
+
+
+def test_nothing_is_imported_before_it_is_used() -> None:
+    """Neither by the package, nor by PyTorch on behalf of what it is asked to do."""
+    run = subprocess.run([sys.executable, "-c", USES], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+def test_a_command_that_loads_for_long_says_what(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "_until", float("inf"))
+    monkeypatch.setattr(waiting, "PATIENCE", 0.2)
+    with waiting.waiting_for("what no command asked for"):
+        time.sleep(0.3)
+    waiting.begin()
+    with waiting.waiting_for("what is there at once"):
+        pass
+    time.sleep(0.3)
+    with waiting.waiting_for("the second thing"):
+        time.sleep(0.1)
+    waiting.begin()
+    with waiting.waiting_for("the slow thing"):
+        time.sleep(0.3)
+    assert capsys.readouterr().err == "loading the second thing ...\nloading the slow thing ...\n"
+
+
+def test_an_interruption_while_pytorch_is_imported_is_one_line(
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupting:
+        def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+            if name == "saliency_lib.cli":
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(waiting, "_until", float("inf"))
+    monkeypatch.setattr(sys, "meta_path", [Interrupting(), *sys.meta_path])
+    monkeypatch.delitem(sys.modules, "saliency_lib.cli", raising=False)
+    assert __main__.run() == 130
+    assert capsys.readouterr().err == "saliency_lib: interrupted\n"
