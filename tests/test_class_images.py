@@ -17,6 +17,7 @@ from torch import Generator, Tensor, nn
 
 import saliency_lib as sl
 from saliency_lib.class_images.ascent import ClassImage
+from saliency_lib.class_images.optimizers import Adam, Gradient
 from saliency_lib.class_images.parameterizations import Colors, Fourier, Sigmoid
 from saliency_lib.class_images.priors import Blur, Crop, Jitter, Noise, PixelRange, Prior, Rotate, Scale, TotalVariation
 from saliency_lib.class_images.recipes import PAPER, RECOMMENDED
@@ -667,3 +668,19 @@ def test_every_device_finds_the_same(device: torch.device, priors: Any) -> None:
     assert found.raw.device.type == found.image.device.type == found.history.score.device.type == "cpu"
     assert relative(found.raw, expected.raw) < 1e-6
     assert relative(found.history.objective, expected.history.objective) < 1e-6
+
+
+# --- how a step is taken -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(Gradient, torch.optim.SGD), (Adam, torch.optim.Adam)])
+def test_the_optimizers_are_pytorchs_to_the_last_bit(ours: Any, theirs: Any) -> None:
+    z = torch.randn(2, 3, 4, 4)
+    w = z.clone().requires_grad_()
+    climber, reference = ours(z, 0.03), theirs([w], lr=0.03, maximize=True)
+    for step in range(30):
+        gradient = torch.randn_like(z) * 10.0 ** (step % 5 - 2)
+        w.grad = gradient.clone()
+        climber.climb(gradient)
+        reference.step()
+        assert torch.equal(z, w.detach())

@@ -16,7 +16,7 @@ import saliency_lib as sl
 assert not set(sys.modules) - before - {"saliency_lib", "lazy_loader"} - set(sys.stdlib_module_names), sys.modules
 def imported(*names):
     return [name for name in names if name in sys.modules and name not in before]
-heavy = ["torch._dynamo", "torchvision", "timm", "cv2", "matplotlib", "tqdm", "scipy", "sympy", "IPython", "asyncio"]
+heavy = "torch._dynamo sympy torchvision timm cv2 matplotlib scipy sklearn IPython tqdm.auto".split()
 model = sl.load_model()
 images = sl.to_tensor(sl.sample_photo("coffee"), 64)
 sl.saliency_map(model, images, rule="guided")
@@ -24,7 +24,7 @@ sl.object_map(model, images)
 sl.creatures, sl.localize, sl.class_image, sl.available_models
 assert not imported(*heavy), imported(*heavy)
 sl.class_image(model, "espresso", steps=1, size=32, priors="recommended")
-assert imported(*heavy) == ["tqdm", "asyncio"], imported(*heavy)
+assert imported(*heavy) == ["tqdm.auto"], imported(*heavy)
 """
 
 
@@ -34,7 +34,9 @@ def test_nothing_is_imported_before_it_is_used() -> None:
     assert run.returncode == 0, run.stderr
 
 
-def test_a_command_that_loads_for_long_says_what(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_loads_for_long_says_what(
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(waiting, "_until", float("inf"))
     monkeypatch.setattr(waiting, "PATIENCE", 0.2)
     with waiting.waiting_for("what no command asked for"):

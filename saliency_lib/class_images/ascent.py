@@ -128,7 +128,7 @@ def class_image(
                 penalty = penalty + sum(prior.penalty(x) for prior in recipe.priors)
                 _check_finite(S - penalty, step, recipe.step_size)
                 uphill = gradient(S.sum(), x) - gradient(penalty.sum(), x)  # w - 2 l2 I, for each image its own
-                ascent.climb(torch.autograd.grad(I, z, uphill)[0] if I is not z else uphill)
+                ascent.climb(uphill if I is z else gradient((I * uphill).sum(), z))  # the chain rule
                 _project(z, recipe.priors, mean)
                 scores.append(S.detach().cpu())
                 penalties.append(penalty.detach().cpu())
