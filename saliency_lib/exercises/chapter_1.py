@@ -30,7 +30,7 @@ def three_scores(answer: Any) -> None:
 @exercise("posterior-derivative")
 def posterior_derivative(answer: Any, scores: Tensor) -> None:
     """The derivative of the largest posterior with respect to its own score, eq. (1.5); `scores` of one image (K,)."""
-    given = number(answer, "one number: the slope for the moped")
+    given = number(answer, "one number: the slope of the softmax")
     P = scores.detach().double().softmax(-1).amax().item()
     right = P * (1 - P)
     expect(not near(given, P), "this is the probability: by how much does it change with the score?")
