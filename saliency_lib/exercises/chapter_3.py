@@ -43,7 +43,7 @@ def difference(answer: Any, gradient: Tensor, pixels: Sequence[tuple[int, int]])
         expect(not near(value, 2 * right, close), here + "the two images lie 2h apart")
         expect(value >= 0, here + "a magnitude is not negative")
         expect(not near(value, sum(map(abs, entries)), close), here + "the largest of the three, not their sum")
-        expect(near(value, right, close), here + "the largest of three magnitudes, one a channel; is all in float64?")
+        expect(near(value, right, close), here + "the largest of three magnitudes; all in float64, with h = 1e-8?")
 
 
 @exercise("map-contest")
