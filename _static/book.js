@@ -37,20 +37,21 @@ for (const kind of ["pointerover", "focusin", "touchstart"]) {
   }, { passive: true });
 }
 
-/* A formula wider than the page is drawn smaller, down to three quarters; what then still scrolls can be reached by key. */
-function fit(block) {
-  block.style.fontSize = "";
-  const share = block.clientWidth / block.scrollWidth;
-  if (share < 1) block.style.fontSize = `${Math.max(75, Math.floor(98 * share))}%`;
-  if (block.scrollWidth > block.clientWidth) block.tabIndex = 0;
-  else block.removeAttribute("tabindex");
-}
-
+/* A formula wider than the page is drawn smaller, down to three quarters; what then still scrolls can be reached by key.
+   All are measured before any is changed: the browser lays the page out once. */
 function fitAll() {
-  document.querySelectorAll("div.math").forEach(fit);
-  for (const block of document.querySelectorAll(".highlight pre, .pst-scrollable-table-container")) {
-    if (block.scrollWidth > block.clientWidth) block.tabIndex = 0;
-  }
+  const formulas = [...document.querySelectorAll("div.math")];
+  for (const block of formulas) block.style.fontSize = "";
+  const shares = formulas.map((block) => block.clientWidth / block.scrollWidth);
+  formulas.forEach((block, i) => {
+    if (shares[i] < 1) block.style.fontSize = `${Math.max(75, Math.floor(98 * shares[i]))}%`;
+  });
+  const scrolling = [...document.querySelectorAll("div.math, .highlight pre, .pst-scrollable-table-container")];
+  const wide = scrolling.map((block) => block.scrollWidth > block.clientWidth);
+  scrolling.forEach((block, i) => {
+    if (wide[i]) block.tabIndex = 0;
+    else if (block.matches("div.math")) block.removeAttribute("tabindex");
+  });
 }
 
 window.addEventListener("load", () => {

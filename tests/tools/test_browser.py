@@ -1,10 +1,12 @@
 """The site in a real browser that has no network: the real book's every page, and a tiny book for what is rare.
 
 Page weight counts everything that a page makes the browser load, pictures, styles, scripts and fonts of the theme
-included, except the scripts and fonts in `vendor/`, which all pages share and a reader loads once.
+included, except the scripts and fonts in `vendor/`, which all pages share and a reader loads once. Text is sent
+compressed, as every web host does.
 """
 
 import functools
+import gzip
 import http.server
 import threading
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ from tools import refresh, site, vendor
 from tools.project import BookError, Project
 
 HEAVIEST = 3_000_000
+FIRST_PAGE = 700_000
 PHONE = 390
 CHROMIUM = executable()
 
@@ -54,12 +57,38 @@ STATE = """(() => {
 })()"""
 
 
+CUT = """[...document.querySelectorAll('.bd-article .highlight pre, .bd-article div.math')].filter(
+  (node) => node.checkVisibility() && node.scrollWidth > node.clientWidth + 1
+).map((node) => node.textContent.slice(0, 80))"""
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One browser for all pages."""
     assert CHROMIUM
     with Browser(CHROMIUM) as running:
         yield running
+
+
+class Host(http.server.SimpleHTTPRequestHandler):
+    """A web host: files of a folder, text compressed."""
+
+    def do_GET(self) -> None:
+        """Answer with a file."""
+        path = Path(self.translate_path(self.path))
+        if path.suffix not in (".html", ".css", ".js", ".svg") or not path.is_file():
+            super().do_GET()
+            return
+        body = gzip.compress(path.read_bytes(), 6)
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(path))
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Say nothing."""
 
 
 class Served(NamedTuple):
@@ -71,7 +100,7 @@ class Served(NamedTuple):
 
 def served(project: Project) -> Iterator[Served]:
     """A project's built site over http."""
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(project.site))
+    handler = functools.partial(Host, directory=str(project.site))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
         yield Served(f"http://127.0.0.1:{running.server_address[1]}", project.site)
@@ -124,7 +153,7 @@ def test_every_page_of_the_book(browser: Browser, book: Served, page: str) -> No
     assert state["searches"] <= (1 if page == "search.html" else 0)
     assert (state["formulas"] > 0) == any("/mathjax/" in url for url in visit.requests)
     weight = sum(size for url, size in visit.sizes.items() if "/vendor/" not in url)
-    assert 0 < weight < HEAVIEST, f"{weight / 1e6:.2f} MB"
+    assert 0 < weight < (FIRST_PAGE if page == "intro.html" else HEAVIEST), f"{weight / 1e6:.2f} MB"
     assert unreadable(browser) == []
 
 
@@ -174,6 +203,50 @@ def test_a_folded_solution_opens(browser: Browser, tiny: Served) -> None:
     browser.evaluate("document.querySelector('.solution .toggle-button').click()")
     browser.evaluate("new Promise((done) => setTimeout(done, 700))")
     assert browser.evaluate(height) > closed
+
+
+def test_a_click_on_a_solution_s_header_stays_there(browser: Browser, tiny: Served) -> None:
+    browser.look()
+    browser.open(f"{tiny.address}/chapters/01_first.html")
+    assert browser.evaluate("document.querySelectorAll('.solution > .admonition-title a').length") == 0
+    title = "document.querySelector('.solution > .admonition-title').textContent.trim()"
+    assert browser.evaluate(title).startswith("Solution to Exercise 1.1")
+
+
+def test_a_figure_opens_large_and_closes(browser: Browser, tiny: Served) -> None:
+    browser.look(PHONE, 844)
+    browser.open(f"{tiny.address}/chapters/01_first.html")
+    browser.evaluate("document.querySelector('a.enlarge img').click()")
+    width = "(document.querySelector('dialog[open] img') || {}).clientWidth"
+    assert browser.evaluate(width) >= 1.5 * PHONE
+    browser.evaluate("document.querySelector('dialog[open] button').click()")
+    assert browser.evaluate("document.querySelectorAll('dialog').length") == 0
+    assert browser.evaluate("document.activeElement.className") == "enlarge"
+
+
+def test_on_paper_no_line_is_cut_and_nothing_is_black(browser: Browser, book: Served) -> None:
+    browser.look(width=720)
+    browser.open(f"{book.address}/{addresses(Project())[1]}")
+    browser.call("Emulation.setEmulatedMedia", media="print", features=[])
+    browser.evaluate("document.documentElement.dataset.theme = 'dark'")
+    assert browser.evaluate(CUT) == []
+    state = browser.evaluate(STATE)
+    assert brightness(state["background"]) > 250
+    assert brightness(state["color"]) < 60
+    browser.call("Emulation.setEmulatedMedia", media="")
+
+
+@pytest.mark.parametrize("query", ["guided+backpropagation", "guided+back-propagation"])
+def test_the_search_finds_hyphens_and_quotes_the_text(browser: Browser, book: Served, query: str) -> None:
+    browser.look()
+    browser.open(f"{book.address}/search.html?q={query}")
+    browser.evaluate(
+        "new Promise((done) => { const look = () => document.querySelector('#search-results p.context')"
+        " ? done() : setTimeout(look, 50); look(); })"
+    )
+    found = browser.evaluate("[...document.querySelectorAll('#search-results li')].map((item) => item.textContent)")
+    assert any("4. One rule apart" in text for text in found)
+    assert not [text for text in found if ".pdf" in text]
 
 
 def test_opened_as_a_file(browser: Browser, tiny: Served) -> None:
