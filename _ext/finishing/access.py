@@ -42,7 +42,6 @@ def identifiers(page: Page) -> None:
 def solutions(page: Page) -> None:
     """A click on a solution's header opens it, and does not lead back to the exercise."""
     for link in page.soup.select("div.solution > .admonition-title a"):
-        link.insert_before(" ")
         link.unwrap()
 
 
