@@ -28,6 +28,8 @@ from .localization.boxes import box_iou as box_iou
 from .localization.localize import Localization as Localization
 from .localization.localize import localize as localize
 from .localization.localize import threshold_box as threshold_box
+from .methods.balance import Balance as Balance
+from .methods.balance import balance as balance
 from .methods.deconvnet import deconvnet_reconstruction as deconvnet_reconstruction
 from .methods.grad_cam import grad_cam as grad_cam
 from .methods.gradients import LinearApproximation as LinearApproximation

@@ -14,7 +14,15 @@ from saliency_lib.models.model import Model
 from saliency_lib.waiting import waiting_for
 
 EMBEDDED = "efficientnet_lite0"
-OWN = {EMBEDDED: "lite", "efficientnet_lite1": "lite", "creature_convnet": "creature_convnet"}
+OWN = {
+    EMBEDDED: "lite",
+    "efficientnet_lite1": "lite",
+    "creature_convnet": "creature_convnet",
+    "steering_convnet": "steering_convnet",
+    "steering_convnet_shortcut": "steering_convnet",
+    "scene_convnet": "scene_convnet",
+    "creature_vit": "creature_vit",
+}
 """The networks whose weights are installed, and the file beside this one that defines each and has a `load(name)`."""
 
 
@@ -54,8 +62,11 @@ def load_model(name: str = EMBEDDED) -> Model:
 
     `"efficientnet_lite0"` needs no network access: its weights are installed as a package, are checked by their
     SHA-256, and give 224 x 224 images 1000 scores. So does `"efficientnet_lite1"` for 240 x 240 images.
-    `"creature_convnet"`, part of this package, gives 64 x 64 images such as `creatures` draws 10 scores. Any classifier
-    of torchvision, trained on ImageNet, works by its name where its weights are cached or can be downloaded.
+    `"creature_convnet"`, part of this package, gives 64 x 64 images such as `creatures` draws 10 scores, and so does
+    `"creature_vit"`, a transformer; `"scene_convnet"` gives 96 x 96 images such as `scenes` draws ten labels;
+    `"steering_convnet"` gives 70 x 180 views such as `roads` draws an angle in degrees, and so does
+    `"steering_convnet_shortcut"`, which learned to follow the other car. Any classifier of torchvision, trained on
+    ImageNet, works by its name where its weights are cached or can be downloaded.
 
     Raises `ModelError` if the name is unknown, or the weights are missing, corrupt or out of reach.
     """

@@ -1,0 +1,88 @@
+"""What raises a number, what lowers it, and what holds it where it is.
+
+    found = sl.balance(model, images, reference=without_markings)
+    found.increase, found.decrease, found.maintain      # (N, H, W) each, in the unit of the number
+
+The gradient w alone cannot tell these apart as places: where w_ij is positive, brightening pixel ij raises f and
+darkening it lowers f, so the pixels by which f can be raised are those by which it can be lowered. To say what *is*
+raising f, one must say in comparison with what. Let R be an image that lacks what is asked about. Along the straight
+line from R to I,
+
+    f(I) - f(R) = sum_ijk c_ijk,     c_ijk = (I - R)_ijk * mean over t in [0, 1] of df/dI_ijk at R + t (I - R)
+
+(the fundamental theorem of calculus; the c are the integrated gradients of Sundararajan et al., 2017). What raises f
+has c_ij = sum_k c_ijk > 0, what lowers it c_ij < 0. Let P be the sum of the former and Q that of the latter without its
+sign: f(I) = f(R) + P - Q. Of both, an amount of B = min(P, Q) only cancels the other. That is what holds f in place: if
+one side of this balance vanished, f would move by B.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from saliency_lib.errors import ImageError
+from saliency_lib.images import check_images, covering
+from saliency_lib.methods.gradients import input_gradient
+from saliency_lib.models.model import channels_of
+from saliency_lib.models.running import ask, evaluation_mode
+from saliency_lib.targets import Target, class_indices, is_class
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Contributions c (N, C, H, W) to f(I) - f(R), in the unit of f, and the three maps (N, H, W) made of them.
+
+    Chapter 8 teaches it.
+    """
+
+    contributions: Tensor
+
+    @property
+    def signed(self) -> Tensor:
+        """c_ij = sum_k c_ijk: above 0 where the image raises f, compared with the reference."""
+        return covering(self.contributions.sum(1), self.contributions)
+
+    @property
+    def increase(self) -> Tensor:
+        """max(0, c_ij): what raises f. Its sum is P."""
+        return covering(self.signed.clamp(min=0), self.contributions)
+
+    @property
+    def decrease(self) -> Tensor:
+        """max(0, -c_ij): what lowers f. Its sum is Q."""
+        return covering((-self.signed).clamp(min=0), self.contributions)
+
+    @property
+    def maintain(self) -> Tensor:
+        """What holds f in place: both maps, each brought to the sum B = min(P, Q). Its sum is 2 B."""
+        up, down = self.increase, self.decrease
+        P, Q = (side.sum((1, 2), keepdim=True) for side in (up, down))
+        B, least = torch.minimum(P, Q), torch.finfo(up.dtype).tiny
+        return covering(up * (B / P.clamp(min=least)) + down * (B / Q.clamp(min=least)), self.contributions)
+
+
+def balance(model: nn.Module, images: Tensor, target: Target = None, *, reference: Tensor, steps: int = 16) -> Balance:
+    """What in the images raises the number f that `target` means, what lowers it, and what holds it in place.
+
+    f(I) - f(R) = sum c (see the module), the integral by the midpoint rule with `steps` gradients. `images` is
+    (N, C, H, W) in [0, 1], and so is the `reference` R, or (1, C, H, W): the same image without what is asked about,
+    or blurred. `target` is as in `input_gradient`; None means the top class of the images, not of the reference.
+
+    Raises `ImageError` if the reference does not fit, or `steps` is less than 1, and what `input_gradient` raises.
+    Source: Sundararajan et al. (2017), section 3, for the c; the maps are this book's. Chapter 8 teaches it.
+    """
+    channels = channels_of(model)
+    I, R = (check_images(given, channels).detach() for given in (images, reference))
+    if R.shape[1:] != I.shape[1:] or len(R) not in (1, len(I)):
+        raise ImageError(f"the reference of images {tuple(I.shape)} has their shape, not {tuple(R.shape)}")
+    if not isinstance(steps, int) or steps < 1:
+        raise ImageError(f"the path from the reference takes at least one step, not {steps!r}")
+    if is_class(target):
+        with evaluation_mode(model), torch.no_grad():
+            answer = ask(model, I)
+        target = class_indices(answer.scores, target, answer.head)
+    step = I - R
+    slopes = [input_gradient(model, R + (k + 0.5) / steps * step, target, rule="backprop") for k in range(steps)]
+    mean = torch.stack(slopes).mean(0)
+    return Balance(covering(step.to(mean.device) * mean, images))

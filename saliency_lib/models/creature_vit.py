@@ -1,0 +1,36 @@
+"""A small vision transformer that knows the creatures of `creatures`: 64 patches of 8 x 8 pixels, four blocks.
+
+It is torchvision's `VisionTransformer` in small: one convolution makes tokens of the patches, a class token and learned
+positions join them, four blocks of attention and GELU follow, and the class token alone is read out. Its weights are in
+the package; `python -m tools.networks creature_vit` trains it.
+"""
+
+from torch import nn
+from torchvision.models import VisionTransformer
+
+from saliency_lib.categories import Head
+from saliency_lib.datasets.creatures import CATEGORIES
+from saliency_lib.models.model import Model
+from saliency_lib.models.weights import load_trained
+
+MEAN, STD = (0.48, 0.45, 0.44), (0.29, 0.27, 0.27)
+SIZE, PATCH = 64, 8
+SHA256 = {"creature_vit": "14483ec649da573509f32158c2d9e4b715e932cb6b757dcb9d7a25c2080289d3"}
+
+
+def creature_vit() -> nn.Module:
+    """Normalized images (N, 3, 64, 64) to scores (N, 10)."""
+    return VisionTransformer(
+        image_size=SIZE,
+        patch_size=PATCH,
+        num_layers=4,
+        num_heads=4,
+        hidden_dim=64,
+        mlp_dim=128,
+        num_classes=len(CATEGORIES),
+    )
+
+
+def load(name: str) -> Model:
+    """The trained network as a `Model`."""
+    return Model(load_trained(creature_vit, name, SHA256[name]), MEAN, STD, Head("softmax", CATEGORIES), SIZE)

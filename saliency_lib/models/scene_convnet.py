@@ -1,0 +1,46 @@
+"""A network that gives several labels to one image: which of ten creatures are in a scene of `scenes`.
+
+Four convolutions, the mean over all positions, and one linear layer whose ten scores go through a sigmoid each. Its
+weights are in the package; `python -m tools.networks scene_convnet` trains it.
+"""
+
+from torch import Tensor, nn
+
+from saliency_lib.categories import Head
+from saliency_lib.datasets.creatures import CATEGORIES
+from saliency_lib.datasets.scenes import SIZE
+from saliency_lib.models.model import Layers, Model
+from saliency_lib.models.weights import load_trained
+
+MEAN, STD = (0.48, 0.45, 0.44), (0.27, 0.26, 0.26)
+SHA256 = {"scene_convnet": "793dc87de179b4765667ca21eb4fc65479139acf125a5dd7b429bf3a960892df"}
+LAYERS = Layers(("features.5", "features.7", "features.9"))
+
+
+class SceneConvNet(nn.Module):
+    """Normalized scenes (N, 3, 96, 96) to scores (N, 10), one for each label, before the sigmoid."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 24, 6, stride=2, padding=2),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(24, 48, 5, padding=2),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(48, 96, 5, padding=2),
+            nn.ReLU(),
+            nn.Conv2d(96, 96, 3, padding=1),
+            nn.ReLU(),
+        )
+        self.classifier = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(96, 10))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.classifier(self.features(images))
+
+
+def load(name: str) -> Model:
+    """The trained network as a `Model` with ten labels that hold each by itself."""
+    network = load_trained(SceneConvNet, name, SHA256[name])
+    return Model(network, MEAN, STD, Head("sigmoid", CATEGORIES), SIZE, LAYERS)

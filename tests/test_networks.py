@@ -1,0 +1,179 @@
+"""The trained networks of chapter 7: what they are, how good they are, and the script that makes them."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from helpers import nothing_changes, says
+from torch import Tensor, nn
+
+import saliency_lib as sl
+from saliency_lib.models import creature_vit, scene_convnet, steering_convnet, weights
+from tools import networks
+
+SHA256 = steering_convnet.SHA256 | scene_convnet.SHA256 | creature_vit.SHA256
+
+
+def loaded(name: str) -> sl.Model:
+    return sl.load_model(name).cpu()
+
+
+@pytest.fixture(scope="module")
+def unseen() -> sl.Roads:
+    return sl.roads(200, seed=4)
+
+
+@torch.no_grad()
+def wrong_by(model: sl.Model, drawn: sl.Roads) -> float:
+    """Mean absolute error in degrees."""
+    return (model(drawn.images)[:, 0] - drawn.angles).abs().mean().item()
+
+
+# --- how good they are -----------------------------------------------------------------------------------------------
+
+
+def test_the_steering_network_is_wrong_by_less_than_a_twentieth_of_the_range(unseen: sl.Roads) -> None:
+    """The range is 36 degrees; guessing the mean is wrong by almost 5. Ours is wrong by less than one."""
+    model = loaded("steering_convnet")
+    assert unseen.angles.abs().mean() > 4
+    assert wrong_by(model, unseen) < 0.9
+    assert model(unseen.images[:1]).shape == (1, 1)
+    assert (model.size, model.head.kind, model.head.unit) == ((70, 180), "numbers", "degrees")
+
+
+def test_it_sees_the_mirrored_road_mirrored(unseen: sl.Roads) -> None:
+    model = loaded("steering_convnet")
+    there, back = model(unseen.images)[:, 0], model(unseen.images.flip(3))[:, 0]
+    assert (there + back).abs().mean() < 1
+
+
+def test_the_shortcut_network_is_good_only_where_the_shortcut_is(unseen: sl.Roads) -> None:
+    model, honest = loaded("steering_convnet_shortcut"), loaded("steering_convnet")
+    planted = sl.roads(200, seed=4, shortcut=True)
+    assert wrong_by(model, planted) < 0.9
+    assert wrong_by(model, unseen) > 2 * wrong_by(model, planted)
+    assert wrong_by(honest, planted) < 1.5 * wrong_by(honest, unseen)
+
+
+def test_the_steering_network_is_keras_viss() -> None:
+    network = steering_convnet.SteeringConvNet()
+    convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
+    assert [(c.in_channels, c.out_channels, c.kernel_size) for c in convolutions] == [
+        (3, 8, (5, 5)),
+        (8, 16, (5, 5)),
+        (16, 32, (5, 5)),
+    ]
+    assert network.features(torch.zeros(1, 3, 70, 180)).shape == (1, 32, 5, 19)
+    assert [m.out_features for m in network.modules() if isinstance(m, nn.Linear)] == [128, 1]
+    assert network(torch.full((1, 3, 70, 180), 50.0)).abs().item() <= 18
+
+
+def test_the_scene_network_ranks_labels() -> None:
+    model, drawn = loaded("scene_convnet"), sl.scenes(300, seed=4)
+    with torch.no_grad():
+        scores = model(drawn.images)
+    precisions = [average_precision(scores[:, k], drawn.labels[:, k]) for k in range(10)]
+    assert sum(precisions) / 10 > 0.95
+    assert model.head.kind == "sigmoid"
+    torch.testing.assert_close(
+        networks._lacking_precision(scores, drawn.labels.float()), 1 - sum(precisions) / 10, atol=1e-6, rtol=0
+    )
+
+
+def average_precision(scores: Tensor, labels: Tensor) -> float:
+    """Slowly: at each true label, the share of true ones among all that score as high; averaged over the true ones."""
+    shares = [labels[scores >= s].float().mean().item() for s, true in zip(scores, labels, strict=True) if true]
+    return sum(shares) / len(shares)
+
+
+def test_the_transformer_knows_drawings_it_has_never_seen() -> None:
+    model, drawn = loaded("creature_vit"), sl.creatures(500, seed=4)
+    with torch.no_grad():
+        assert (model(drawn.images).argmax(1) == drawn.labels).float().mean() > 0.95
+    assert {type(m) for m in model.modules()} >= {nn.GELU, nn.LayerNorm}
+    assert not any(isinstance(m, nn.ReLU) for m in model.modules())
+
+
+# --- the files -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SHA256)
+def test_the_weights_are_the_committed_ones_and_listed(name: str) -> None:
+    path = weights.data_file(name)
+    content = path.read_bytes()
+    assert hashlib.sha256(content).hexdigest() == SHA256[name]
+    assert len(content) < 1_000_000
+    assert SHA256[name] in path.with_name("README.md").read_text("utf-8")
+    assert sl.available_models()[name] == "embedded"
+
+
+def test_damaged_or_missing_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "weights.pt"
+    monkeypatch.setattr(weights, "data_file", lambda name: path)
+    with pytest.raises(sl.ModelError, match="no weights in") as caught:
+        sl.load_model("steering_convnet")
+    says(caught.value)
+    path.write_bytes(b"x")
+    with pytest.raises(sl.ModelError, match="damaged") as caught:
+        sl.load_model("steering_convnet")
+    says(caught.value)
+
+
+@pytest.mark.parametrize("name", SHA256)
+def test_loading_changes_nothing(name: str) -> None:
+    with nothing_changes(nn.Identity()):
+        sl.load_model(name)
+
+
+# --- the script ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", networks.RECIPES)
+def test_the_normalization_is_that_of_the_examples(name: str) -> None:
+    recipe = networks.RECIPES[name]
+    images, _ = recipe.draw(200, networks.SEED)
+    assert torch.allclose(images.mean((0, 2, 3)), torch.tensor(recipe.mean), atol=0.05)
+    assert torch.allclose(images.std((0, 2, 3)), torch.tensor(recipe.std), atol=0.05)
+
+
+def test_a_short_training_learns_and_changes_nothing() -> None:
+    recipe = networks.RECIPES["steering_convnet"]
+    with nothing_changes(nn.Identity()):
+        network = networks.train(recipe, examples=200, epochs=15)
+    _, angles = recipe.held_out(100, networks.HELD_OUT_SEED)
+    assert networks.error(network, recipe, 100) < 0.85 * angles.abs().mean()
+    assert not network.training
+
+
+def test_a_mirrored_road_has_the_mirrored_angle() -> None:
+    recipe = networks.RECIPES["steering_convnet"]
+    images, angles = torch.arange(8.0).view(8, 1, 1, 1).expand(8, 3, 2, 5) + torch.arange(5.0), torch.arange(1.0, 9)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        shown, right = networks.altered(recipe, images, angles)
+    mirrored = right < 0
+    assert 0 < mirrored.sum() < 8
+    assert torch.equal(right.abs(), angles)
+    assert torch.equal(shown[mirrored], images[mirrored].flip(3))
+    assert torch.equal(shown[~mirrored], images[~mirrored])
+
+
+def test_the_script_saves_what_the_package_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = networks.fresh(networks.RECIPES["scene_convnet"])
+    digest = networks.save(network, tmp_path / "new.pt")
+    monkeypatch.setattr(weights, "data_file", lambda name: tmp_path / "new.pt")
+    monkeypatch.setitem(scene_convnet.SHA256, "scene_convnet", digest)
+    found = loaded("scene_convnet").network.state_dict()
+    for name, values in network.state_dict().items():
+        assert torch.equal(found[name], values.half().float())
+
+
+def test_losses_are_what_they_are_called() -> None:
+    """Huber's loss by hand, and the binary cross-entropy."""
+    angles, right = torch.tensor([[0.5], [4.0]]), torch.tensor([0.0, 1.0])
+    assert networks.RECIPES["steering_convnet"].loss(angles, right).item() == pytest.approx((0.5**2 / 2 + 2.5) / 2)
+    scores, labels = torch.tensor([[0.3, -2.0]]), torch.tensor([[1.0, 0.0]])
+    by_hand = -(F.logsigmoid(scores[0, 0]) + F.logsigmoid(-scores[0, 1])) / 2
+    assert networks.RECIPES["scene_convnet"].loss(scores, labels).item() == pytest.approx(by_hand.item())
