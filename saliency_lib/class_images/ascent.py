@@ -91,7 +91,7 @@ def class_image(
     `target` is a class, a function of the network's output, `sl.unit(...)`, `sl.weighted(...)` or `sl.posterior(...)`
     (which the paper advises against), or a list of such: one image each.
 
-    `priors` are objects of `saliency_lib.class_images`, in its files `priors` and `parameterizations`.
+    `priors` are objects of `class_images/priors.py` and `class_images/parameterizations.py`.
     `"recommended"` is the set of chapter 6, which brings its own optimizer, step size, `l2`, start, and 320 steps,
     where you give none. Its noise fades over all the steps: fewer of them are another ascent, not the beginning of
     this one.
