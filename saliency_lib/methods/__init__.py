@@ -2,7 +2,11 @@
 
 maps          from a gradient to one number a pixel
 relu_rules    what a ReLU does on the way back
+method        a batch is prepared once, and asked target by target
+recording     one forward pass, kept
 gradients     the derivative at the pixels
 layers        the derivative at a layer
+grad_cam      which channels of a late layer matter, and where they are active
+object_map    both of these, added up
 deconvnet     a network run backward, layer by layer
 """
