@@ -1,6 +1,6 @@
 """Photos in, tensors out.
 
-    photo = sl.load_image("cat.jpg")     # any file that Pillow opens -> an RGB picture, upright
+    photo = sl.load_image("cat.jpg")     # any file that holds a photo -> an RGB picture, upright
     images = sl.to_tensor(photo)         # -> (1, 3, 224, 224), values in [0, 1]
 
 Every tensor of images in this package has the shape (N, C, H, W), with C = 3 for color, and values in [0, 1]; the
@@ -10,12 +10,14 @@ with respect to what one sees.
 
 import importlib.resources
 import json
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import IO
 
 import numpy as np
@@ -33,6 +35,9 @@ Part = tuple[float, float, float, float]
 
 MAX_PIXELS = 80_000_000
 """Largest photo that `load_image` decodes (about 240 MB as RGB). Below the number at which Pillow warns of a bomb."""
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "JPEG2000", "AVIF")
+"""What a photo may be, by its content. Pillow knows more; for EPS it starts a program that runs the file."""
 
 
 @dataclass(frozen=True)
@@ -84,18 +89,18 @@ def sample_photo(name: str) -> Image.Image:
 
 
 def load_image(source: str | Path | IO[bytes] | Image.Image) -> Image.Image:
-    """Any photo that Pillow opens, as an upright RGB picture.
+    """Any photo, a file of one of the `FORMATS`, as an upright RGB picture.
 
     Turned upright by its EXIF tag; the first frame of an animation; transparency laid over white; 16-bit and
     floating-point gray brought to 8 bits (see `_to_8_bit`).
 
-    Raises `ImageError` if the file is missing, is no image, is cut short, or has more than `MAX_PIXELS` pixels.
+    Raises `ImageError` if there is no such file, it is no photo, is cut short, or has more than `MAX_PIXELS` pixels.
     """
     if isinstance(source, Image.Image):
         with _clear_errors("the picture"):
             return _to_rgb(source)
     name = str(getattr(source, "name", None) or source) if not isinstance(source, str | Path) else str(source)
-    with _clear_errors(name), Image.open(source) as image:
+    with _clear_errors(name), _opened(source, name) as image:
         width, height = image.size
         if width * height > MAX_PIXELS:
             raise ImageError(
@@ -103,6 +108,12 @@ def load_image(source: str | Path | IO[bytes] | Image.Image) -> Image.Image:
                 f"the limit is {MAX_PIXELS / 1e6:.0f} million: make it smaller first"
             )
         return _to_rgb(image)
+
+
+def _opened(source: str | Path | IO[bytes], name: str) -> Image.Image:
+    if isinstance(source, str | Path) and not S_ISREG(mode := os.stat(source).st_mode) and not S_ISDIR(mode):
+        raise ImageError(f"{name} is a pipe or a device, not a photo")  # opening it could wait forever
+    return Image.open(source, formats=FORMATS)
 
 
 @contextmanager
@@ -189,10 +200,13 @@ def center_crop(width: int, height: int, aspect: float = 1.0) -> tuple[float, fl
 
 
 def check_size(size: Size, error: type[SaliencyError] = ImageError) -> Size:
-    """`size` itself, if it is a positive whole number or two of them. Raises `error`."""
+    """`size` itself, if it is a positive whole number or two, of at most `MAX_PIXELS` in all. Raises `error`."""
     parts = size if isinstance(size, tuple) else (size, size)
     if len(parts) != 2 or not all(isinstance(part, int) and not isinstance(part, bool) and part > 0 for part in parts):
         raise error(f"the size must be a whole number of pixels, at least 1, or two of them (H, W), and is {size!r}")
+    if parts[0] * parts[1] > MAX_PIXELS:
+        need = f"{parts[0]} x {parts[1]} pixels take {parts[0] * parts[1] * 12 / 1e9:,.0f} GB"
+        raise error(f"an image of {need}: the limit is {MAX_PIXELS // 10**6} million pixels")
     return size
 
 

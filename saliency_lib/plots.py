@@ -35,6 +35,7 @@ COLORS = ("#3b6fb6", "#d1495b", "#2e8b57", "#c98a1b", "#7a5195", "#5c6670")
 DOTS = ("#39d98a", "#5aa9ff", "#f2c14e")  # bright enough to be seen on a photo
 TRUE_COLOR, FOUND_COLOR = "#00c8ff", "#ff7a00"
 INK, FAINT = "#23272e", "#d5d9de"
+TALLEST = 4.0  # a strip of 1 x 100 pixels would make a figure of gigabytes
 STYLE: Any = {
     "font.size": 10,
     "axes.titlesize": 10,
@@ -97,14 +98,16 @@ def grid(
 
     `pictures` maps titles to pictures, or is pairs (title, picture), whose titles may repeat. `boxes` draws a rectangle
     `(x0, y0, x1, y1)`, in pixels of the picture, on those named; `points` dots, one color for each set of (n, 2) pairs
-    (row, column). `size` is the width of one picture in inches. Raises `SaliencyError` if there is nothing to show.
+    (row, column). `size` is the width of one picture in inches; what is more than `TALLEST` times as tall is drawn
+    narrower. Raises `SaliencyError` if there is nothing to show.
     """
     if not pictures:
         raise SaliencyError("there is no picture to show")
     named = list(pictures.items() if isinstance(pictures, Mapping) else pictures)
     columns = columns or min(len(named), 4)
     rows = -(-len(named) // columns)
-    tall = max(picture_array(picture).shape[0] / picture_array(picture).shape[1] for _, picture in named)
+    shapes = [picture_array(picture).shape for _, picture in named]
+    tall = min(TALLEST, max(shape[0] / shape[1] for shape in shapes))
     lines = max(title.count("\n") + 1 for title, _ in named)
     figure, places = axes(rows, columns, size * columns, (size * tall + 0.2 * lines + 0.08) * rows, photographic=True)
     for place in places:

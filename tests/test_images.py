@@ -1,6 +1,7 @@
 """Photos in, tensors out: every kind of file that Pillow opens, and every kind that it does not."""
 
 import io
+import os
 import struct
 import warnings
 import zlib
@@ -302,6 +303,34 @@ def test_missing_files_folders_and_other_things(tmp_path: Path) -> None:
         says(caught.value)
 
 
+@pytest.mark.parametrize("start", [b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", b"%PDF-1.7\n", b"8BPS\0\1"])
+def test_what_is_no_photo_is_refused_by_its_content(start: bytes, tmp_path: Path) -> None:
+    """Pillow would hand the first to Ghostscript, which runs it as a program."""
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(start + bytes(1000))
+    for source in (path, io.BytesIO(path.read_bytes())):
+        with pytest.raises(sl.ImageError, match="is not an image that can be opened here") as caught:
+            sl.load_image(source)
+        says(caught.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_pipes_and_devices_are_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "photo.jpg")
+    (tmp_path / "link.jpg").symlink_to("photo.jpg")
+    for path in (tmp_path / "photo.jpg", str(tmp_path / "link.jpg"), Path(os.devnull)):
+        with pytest.raises(sl.ImageError, match="is a pipe or a device, not a photo") as caught:
+            sl.load_image(path)
+        says(caught.value)
+
+
+@pytest.mark.parametrize("size", [10**6, (10**9, 1), (9000, 9000)])
+def test_a_size_that_no_memory_holds_is_refused_with_its_need(size: object) -> None:
+    with pytest.raises(sl.ImageError, match=r"pixels take [\d,]+ GB: the limit is 80 million pixels") as caught:
+        sl.to_tensor(Image.new("RGB", (4, 4)), size)
+    says(caught.value)
+
+
 def test_paths_texts_and_open_files_are_all_sources(tmp_path: Path) -> None:
     path = tmp_path / "photo with ünïcode.png"
     Image.fromarray(PIXELS[..., :3]).save(path)
@@ -317,7 +346,7 @@ def sample_files() -> dict[str, bytes]:
     photo = Image.fromarray(np.random.default_rng(1).integers(0, 256, (24, 32, 3), dtype=np.uint8))
     exif = Image.Exif()
     exif[274] = 6
-    files = {kind: encoded(photo, kind).getvalue() for kind in ("PNG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "ICO")}
+    files = {kind: encoded(photo, kind).getvalue() for kind in ("PNG", "GIF", "WEBP", "TIFF", "BMP", "PPM")}
     files["JPEG"] = encoded(photo, "JPEG", exif=exif, progressive=True).getvalue()
     files["LZW"] = encoded(photo, "TIFF", compression="tiff_lzw").getvalue()
     files["APNG"] = encoded(photo, "PNG", save_all=True, append_images=[ImageOps.invert(photo)]).getvalue()

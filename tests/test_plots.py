@@ -77,6 +77,11 @@ def test_a_grid_of_pairs_may_repeat_a_title() -> None:
     assert [place.get_title() for place in twice.axes] == ["a", "a"]
 
 
+def test_a_strip_does_not_make_a_giant_figure() -> None:
+    figure = plots.grid({"strip": Image.new("RGB", (1, 1000)), "square": Image.new("RGB", (9, 9))}, size=2)
+    assert figure.get_size_inches()[1] < 2 * plots.TALLEST + 1
+
+
 def test_the_grid_has_a_title_for_each_picture_and_room_for_all() -> None:
     figure = plots.grid({f"map {i}": torch.rand(8, 8) for i in range(5)}, columns=2)
     assert [axes.get_title() for axes in figure.axes][:5] == [f"map {i}" for i in range(5)]
