@@ -1,5 +1,6 @@
 """Sphinx extension: works in the bibliography bear the labels under which the text cites them, authors and year."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,9 +17,12 @@ class AuthorYearLabels(BaseLabelStyle):
     """Labels such as "Springenberg et al., 2014"."""
 
     def format_labels(self, sorted_entries: Sequence[Entry]) -> Iterator[str]:
-        """The label of each entry, in order."""
+        """The label of each entry, in order; where several would be alike, the later ones get a letter."""
+        seen: Counter[str] = Counter()
         for entry in sorted_entries:
-            yield f"{authors(entry)}, {entry.fields['year']}"
+            label = f"{authors(entry)}, {entry.fields['year']}"
+            yield label + " bcdefgh"[seen[label]].strip()
+            seen[label] += 1
 
 
 class AuthorYear(Style):

@@ -29,6 +29,8 @@ def finish(app: Sphinx, error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx; early, before other extensions read the settings."""
+    # Jupyter Book sets this for an extension that the book does not load, and Sphinx would warn.
+    app.add_config_value("comments_config", {}, "")
     app.connect("config-inited", configure, priority=100)
     app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -5,6 +5,7 @@ plain text has: paragraphs, lists that begin with `- `, blocks set off by indent
 code font), and names in single backticks, which become links where they are public names of the package.
 """
 
+import inspect
 import re
 import textwrap
 from typing import Any
@@ -34,7 +35,7 @@ def code(piece: str) -> str:
     """A backticked piece as a literal, or as a link if it is a public name of the package."""
     content = " ".join(piece.strip("`").split())
     name = content.removeprefix("sl.").removeprefix("saliency_lib.").removesuffix("()")
-    known = name in saliency_lib.__all__
+    known = name in saliency_lib.__all__ and not inspect.ismodule(getattr(saliency_lib, name))
     return f":py:obj:`{content} <saliency_lib.{name}>`" if known else f"``{content}``"
 
 

@@ -42,14 +42,18 @@ class Project:
         return {self._page(name): number for number, name in enumerate(names, start=1)}
 
     @cached_property
+    def _repository(self) -> dict[str, str]:
+        return yaml.safe_load((self.root / "_config.yml").read_text("utf-8"))["repository"]
+
+    @property
     def repository(self) -> str:
         """Address of the repository, from the one place where it is written; no slash at the end."""
-        return yaml.safe_load((self.root / "_config.yml").read_text("utf-8"))["repository"]["url"].rstrip("/")
+        return self._repository["url"].rstrip("/")
 
-    @cached_property
+    @property
     def branch(self) -> str:
         """Branch that links and Colab follow."""
-        return yaml.safe_load((self.root / "_config.yml").read_text("utf-8"))["repository"]["branch"]
+        return self._repository["branch"]
 
     @property
     def site(self) -> Path:
