@@ -6,11 +6,9 @@ found.image                                                                   # 
 sl.class_image(model, sl.unit("blocks.2.0", 7), priors="recommended")         # what one filter asks for
 """
 
-import os
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,12 +20,10 @@ from saliency_lib.class_images.recipes import OPTIMIZERS, recipe_of
 from saliency_lib.errors import ImageError, ModelError, SaliencyError, TargetError
 from saliency_lib.images import Size, check_images, check_size, sides
 from saliency_lib.methods.gradients import gradient
+from saliency_lib.models.counting import counted, whole
 from saliency_lib.models.model import Prediction, predictions
 from saliency_lib.models.running import ask, differentiating, head_of
 from saliency_lib.targets import Answer, Objective, Target, class_index, is_class, layers_of, select
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
 
 
 @dataclass(frozen=True)
@@ -107,7 +103,7 @@ def class_image(
     it.
     """
     recipe = recipe_of(priors, optimizer, step_size, l2)
-    random = torch.Generator().manual_seed(_whole("seed", seed, 0))
+    random = torch.Generator().manual_seed(whole("seed", seed, 0))
     with differentiating(model):
         mean = _mean(model)
         wanted = check_size(getattr(model, "size", 224) if size is None else size, SaliencyError)
@@ -115,8 +111,8 @@ def class_image(
         targets = _targets(model, target, mean.expand(1, *shape))
         z = _start(recipe.start if start is None else start, (len(targets), *shape), mean, recipe.priors, random)
         ascent = OPTIMIZERS[recipe.optimizer](z, recipe.step_size)
-        count = _whole("steps", recipe.steps if steps is None else steps, 1)
-        scores, penalties, bar = [], [], _bar(count, progress)
+        count = whole("steps", recipe.steps if steps is None else steps, 1)
+        scores, penalties, bar = [], [], counted(range(count), count, "step", progress)
         try:
             for step in bar:
                 I = _image(z, recipe.priors, mean)
@@ -245,18 +241,3 @@ def _start(
     noise = 0.01 * torch.randn(shape[1:], generator=random, dtype=mean.dtype)  # one for all: none depends on another
     z = noise if start == "noise" else torch.zeros_like(noise)
     return z.to(mean.device).expand(shape).clone().requires_grad_()
-
-
-def _whole(name: str, value: object, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise SaliencyError(f"{name} should be a whole number, at least {least}, and is {value!r}")
-    return value
-
-
-def _bar(steps: int, progress: bool | None) -> "tqdm":
-    """Steps to count, with a bar where there is a terminal or a live notebook."""
-    from tqdm.auto import tqdm
-
-    static = os.environ.get("SALIENCY_STATIC") or "PYTEST_CURRENT_TEST" in os.environ
-    seen = not static and (sys.stderr.isatty() or "ipykernel" in sys.modules)
-    return tqdm(range(steps), unit="step", disable=not (seen if progress is None else progress))

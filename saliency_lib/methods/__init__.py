@@ -8,5 +8,7 @@ gradients     the derivative at the pixels
 layers        the derivative at a layer
 grad_cam      which channels of a late layer matter, and where they are active
 object_map    both of these, added up
+versions      many versions of an image, a batch at a time: smoothgrad, integrated_gradients, occlusion
+baselines     what an image is compared with
 deconvnet     a network run backward, layer by layer
 """

@@ -1,0 +1,104 @@
+"""What the methods share that show a network many versions of an image: dimmer ones, noisy ones, covered ones.
+
+The versions come one after another from a generator and go through the network `batch_size` at a time, so that memory
+does not grow with their number. Classes are settled once, on the images as they are.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from saliency_lib.images import check_images
+from saliency_lib.methods.gradients import gradient
+from saliency_lib.methods.method import Method
+from saliency_lib.methods.relu_rules import AnyRule, following
+from saliency_lib.models.counting import counted, whole
+from saliency_lib.models.model import channels_of
+from saliency_lib.models.running import ask, differentiating
+from saliency_lib.targets import (
+    Answer,
+    Target,
+    check_scores,
+    class_indices,
+    is_class,
+    layers_of,
+    posterior,
+    select,
+    weighted,
+)
+
+
+class Seen(NamedTuple):
+    """What came of version number `version` of image number `row`: its number S, or the gradient of that."""
+
+    version: int
+    row: int
+    result: Tensor
+
+
+class VersionMethod(Method):
+    """A method that asks the network about versions of the images; one forward pass prepares.
+
+    `batch_size` versions are in memory at a time; `progress` shows a bar, by default where there is somebody to see it.
+    Raises what `input_gradient` raises, and `SaliencyError` for settings that cannot be used.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        *,
+        batch_size: int = 8,
+        progress: bool | None = None,
+        rule: AnyRule = None,
+    ) -> None:
+        super().__init__(model, images)
+        self.batch_size, self.progress, self.rule = whole("batch_size", batch_size, 1), progress, rule
+        with differentiating(model), torch.no_grad():
+            self.I = check_images(images, channels_of(model)).detach().clone()
+            self.answer = ask(model, self.I)
+
+    def numbers(self, versions: Iterable[Tensor], count: int, target: Target) -> Iterator[Seen]:
+        """S of each of `count` versions (N, C, H, W) of the images."""
+        return self._each(versions, count, target, differentiate=False)
+
+    def gradients(self, versions: Iterable[Tensor], count: int, target: Target) -> Iterator[Seen]:
+        """dS / dI (C, H, W) at each of `count` versions (N, C, H, W) of the images."""
+        return self._each(versions, count, target, differentiate=True)
+
+    def _each(self, versions: Iterable[Tensor], count: int, target: Target, *, differentiate: bool) -> Iterator[Seen]:
+        stream = ((v, row, image) for v, images in enumerate(versions) for row, image in enumerate(images))
+        batches = iter(lambda: list(islice(stream, self.batch_size)), [])
+        total = math.ceil(count * len(self.I) / self.batch_size)
+        for batch in counted(batches, total, "batch", self.progress):
+            places, rows, images = zip(*batch, strict=True)
+            results = self._results(torch.stack(images), rows, target, differentiate)
+            yield from map(Seen, places, rows, results)
+
+    def _results(self, images: Tensor, rows: tuple[int, ...], target: Target, differentiate: bool) -> Tensor:
+        """One result for each of a batch of versions; what is global changes back before anything is handed on."""
+        with differentiating(self.model), torch.set_grad_enabled(differentiate):
+            x = images.clone().requires_grad_(differentiate)
+            with following(self.rule):
+                answer = ask(self.model, x, layers_of(target))
+            S = select(answer, settled(target, self.answer, torch.tensor(rows)))
+            return gradient(S.sum(), x) if differentiate else S
+
+
+def settled(target: Target, answer: Answer, rows: Tensor) -> Target:
+    """The target that asks of versions of the images `rows` what `target` asks of the images themselves.
+
+    Whatever class each image means is settled by `answer`, what the network said of the images as they are: the top
+    class of a version may be another one. `rows` holds one index per version.
+    """
+    if isinstance(target, posterior):
+        return posterior(settled(target.target, answer, rows))
+    if isinstance(target, weighted):
+        return weighted([(settled(one, answer, rows), weight) for one, weight in target.terms])
+    if is_class(target):
+        return class_indices(check_scores(answer.scores), target, answer.head)[rows.to(answer.scores.device)]
+    return target

@@ -1,0 +1,336 @@
+"""Gradient times input, SmoothGrad, integrated gradients, occlusion: closed forms, slow loops, Captum."""
+
+import gc
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from captum.attr import InputXGradient, NoiseTunnel, Saliency
+from captum.attr import IntegratedGradients as CaptumsIntegratedGradients
+from captum.attr import Occlusion as CaptumsOcclusion
+from helpers import MEAN, STD, architecture, images_for, lively_class, nothing_changes, relative, says, thawed
+from torch import Tensor, nn
+
+import saliency_lib as sl
+from saliency_lib.cli import main
+from saliency_lib.methods.integrated_gradients import QUADRATURES, IntegratedGradients
+from saliency_lib.methods.method import methods
+from saliency_lib.methods.occlusion import Occlusion
+from saliency_lib.methods.smoothgrad import SmoothGrad
+
+METHODS: dict[str, Callable[..., Tensor]] = {
+    "gradient-times-input": sl.gradient_times_input,
+    "smoothgrad": lambda *given, **more: sl.smoothgrad(*given, samples=5, **more),
+    "smoothgrad-squared": lambda *given, **more: sl.smoothgrad(*given, samples=5, squared=True, **more),
+    "integrated-gradients": lambda *given, **more: sl.integrated_gradients(*given, steps=5, baseline="noise", **more),
+    "occlusion": lambda *given, **more: sl.occlusion(*given, patch=3, stride=2, **more),
+}
+BATCHED = [name for name in METHODS if name != "gradient-times-input"]
+CAPTUMS = {"gauss-legendre": "gausslegendre", "midpoint": "riemann_middle"}
+
+
+@pytest.fixture(params=["small", "resnet18"])
+def case(request: pytest.FixtureRequest, net: nn.Module, images: Tensor) -> tuple[nn.Module, Tensor, int]:
+    """A network, two images, a class: a small network and ResNet-18 with random weights."""
+    if request.param == "small":
+        return net, images[:2], 3
+    model, pictures = architecture("resnet18"), images_for("resnet18", 2)
+    return model, pictures, lively_class(model, pictures)
+
+
+# Captum
+
+
+def test_gradient_times_input_equals_captums(case: tuple[nn.Module, Tensor, int]) -> None:
+    model, images, target = case
+    expected = InputXGradient(model).attribute(images.clone(), target=target)
+    assert relative(sl.gradient_times_input(model, images, target), expected.detach()) < 1e-5
+
+
+@pytest.mark.parametrize("quadrature", QUADRATURES)
+def test_integrated_gradients_equal_captums(case: tuple[nn.Module, Tensor, int], quadrature: str) -> None:
+    model, images, target = case
+    baseline = torch.rand_like(images)
+    found = sl.integrated_gradients(model, images, target, baseline=baseline, steps=11, quadrature=quadrature)
+    captums = CaptumsIntegratedGradients(model)
+    expected = captums.attribute(images, baseline, target=target, n_steps=11, method=CAPTUMS[quadrature])
+    assert relative(found, expected.detach()) < 1e-4
+
+
+@pytest.mark.parametrize(("squared", "kind"), [(False, "smoothgrad"), (True, "smoothgrad_sq")])
+def test_smoothgrad_equals_captums_with_the_same_noise(
+    case: tuple[nn.Module, Tensor, int], squared: bool, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, images, target = case
+    noisy = torch.stack(list(SmoothGrad(model, images, samples=6, noise=0.2, seed=3).noisy()), 1)
+    monkeypatch.setattr(NoiseTunnel, "_add_noise_to_input", staticmethod(lambda *given: noisy.flatten(0, 1).clone()))
+    tunnel = NoiseTunnel(Saliency(model))
+    expected = tunnel.attribute(images, nt_type=kind, nt_samples=6, target=target, abs=False)
+    found = sl.smoothgrad(model, images, target, samples=6, noise=0.2, seed=3, squared=squared)
+    assert relative(found, expected.detach()) < 1e-4
+
+
+@pytest.mark.parametrize(("patch", "stride"), [(4, 4), (4, 2), (3, 2), (5, 3)])
+def test_occlusion_equals_captums(case: tuple[nn.Module, Tensor, int], patch: int, stride: int) -> None:
+    model, images, target = case
+    if images.shape[-1] > 8:
+        patch, stride = 5 * patch, 5 * stride
+    shapes = {"sliding_window_shapes": (3, patch, patch), "strides": (3, stride, stride)}
+    expected = CaptumsOcclusion(model).attribute(images, baselines=0.25, target=target, **shapes)
+    found = sl.occlusion(model, images, target, patch=patch, stride=stride, value=0.25)
+    assert relative(found[:, None].expand_as(expected), expected.detach()) < 1e-4
+
+
+# Closed forms and slow loops
+
+
+def test_a_linear_network_has_closed_forms(images: Tensor) -> None:
+    """S = a (I - mean) / std + b: shares are w (I - I') with w = a / std, and a square's fall is its own w (I - v)."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, 5))
+    model = sl.as_classifier(network, MEAN, STD)
+    w = network[1].weight.detach()[2].view(3, 8, 8) / torch.tensor(STD).view(3, 1, 1)
+    baseline = torch.rand(1, 3, 8, 8)
+    assert relative(sl.gradient_times_input(model, images, 2), w * images) < 1e-5
+    assert relative(sl.smoothgrad(model, images, 2, samples=3), w.expand_as(images)) < 1e-5
+    assert relative(sl.smoothgrad(model, images, 2, samples=3, squared=True), (w**2).expand_as(images)) < 1e-5
+    for steps in (1, 4):
+        found = sl.integrated_gradients(model, images, 2, baseline=[baseline, "black"], steps=steps)
+        assert relative(found, w * (images - baseline / 2)) < 1e-5
+    fall = (w * (images - 0.25)).sum(1).unfold(1, 2, 2).unfold(2, 2, 2).sum((3, 4))
+    expected = fall.repeat_interleave(2, 1).repeat_interleave(2, 2)
+    assert relative(sl.occlusion(model, images, 2, patch=2, value=0.25), expected) < 1e-4
+
+
+class Saturated(nn.Module):
+    """S = min(2 I, 1) at one pixel of one channel."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return (2 * images).clamp(max=1).flatten(1)
+
+
+def test_integrated_gradients_see_what_saturation_hides_from_the_gradient() -> None:
+    model, one = Saturated(), torch.ones(1, 1, 1, 1)
+    assert sl.input_gradient(model, one, 0).item() == 0
+    assert sl.gradient_times_input(model, one, 0).item() == 0
+    assert sl.integrated_gradients(model, one, 0, steps=100).item() == pytest.approx(1, abs=1e-5)
+    assert sl.occlusion(model, one, 0, value=0.0).item() == 1
+    assert sl.occlusion(model, one, 0, value=0.6).item() == 0
+
+
+def test_the_quadrature_is_exact_where_the_integrand_is_a_polynomial() -> None:
+    """S = I^4: the midpoint rule gives 4 (I/2)^3 I = I^4 / 2 with one step, that of Gauss and Legendre I^4 with two."""
+
+    def fourth(output: Tensor) -> Tensor:
+        return output.flatten(1).sum(1) ** 4
+
+    image = torch.full((1, 1, 1, 1), 0.8, dtype=torch.float64)
+    one = sl.integrated_gradients(nn.Identity(), image, fourth, steps=1)
+    two = sl.integrated_gradients(nn.Identity(), image, fourth, steps=2, quadrature="gauss-legendre")
+    assert one.item() == pytest.approx(0.8**4 / 2)
+    assert two.item() == pytest.approx(0.8**4)
+    gap = sl.completeness_gap(nn.Identity(), image, one, fourth)
+    assert gap.item() == pytest.approx(0.5)
+    assert sl.completeness_gap(nn.Identity(), image, two, fourth).item() < 1e-12
+
+
+def test_the_noise_has_the_size_asked_for_and_is_one_for_all_images(net: nn.Module) -> None:
+    images = torch.rand(2, 3, 8, 8)
+    images[1] = images[1] / 2
+    spans = images.amax((1, 2, 3)) - images.amin((1, 2, 3))
+    noisy = torch.stack(list(SmoothGrad(net, images, samples=400, noise=0.1).noisy()))
+    e = (noisy - images) / (0.1 * spans.view(1, 2, 1, 1, 1))
+    assert abs(e.mean().item()) < 0.02
+    assert e.std().item() == pytest.approx(1, abs=0.02)
+    assert torch.allclose(e[:, 0], e[:, 1], atol=1e-4)
+    assert not torch.allclose(e[0], e[1], atol=0.1)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_no_image_depends_on_another(name: str, net: nn.Module, images: Tensor) -> None:
+    together = METHODS[name](net, images)
+    alone = torch.cat([METHODS[name](net, image[None]) for image in images])
+    assert relative(together, alone) < 1e-5
+
+
+def test_the_blurred_baseline_keeps_what_is_flat_and_the_mean() -> None:
+    flat = IntegratedGradients(Saturated(), torch.full((1, 1, 40, 40), 0.3), baseline="blurred")
+    assert torch.allclose(flat.baselines[0], torch.tensor(0.3))
+    point = torch.zeros(1, 1, 61, 61)
+    point[..., 30, 30] = 1
+    (blurred,) = IntegratedGradients(Saturated(), point, baseline="blurred").baselines
+    offsets = torch.arange(61.0) - 30
+    assert blurred.sum().item() == pytest.approx(1, abs=1e-4)
+    assert (blurred.sum((0, 1, 2)) * offsets**2).sum().sqrt().item() == pytest.approx(61 / 20, rel=0.03)
+
+
+# Targets
+
+
+def test_without_a_target_the_class_is_the_clean_images_own() -> None:
+    """Two scores, I and 0.5 - I: covered or dimmed, the image at 0.6 would be taken for the other class."""
+
+    class Two(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            mean = images.mean((1, 2, 3))
+            return torch.stack([mean, 0.5 - mean], 1)
+
+    image = torch.full((1, 1, 2, 2), 0.6)
+    for target in (None, sl.weighted({None: 1.0})):
+        assert torch.allclose(sl.integrated_gradients(Two(), image, target), torch.full_like(image, 0.15))
+        assert torch.allclose(sl.smoothgrad(Two(), image, target, noise=5.0), torch.full_like(image, 0.25))
+        assert torch.allclose(sl.occlusion(Two(), image, target, patch=2, value=0.0), torch.full((1, 2, 2), 0.6))
+    both = torch.cat([image, image / 6])
+    slopes = sl.integrated_gradients(Two(), both).sign().flatten(1)[:, 0]
+    assert slopes.tolist() == [1, -1]
+    chance = sl.integrated_gradients(Two(), image, sl.posterior(), steps=200)
+    expected = torch.tensor([2 * 0.6 - 0.5, -0.5]).sigmoid().diff().abs().item()
+    assert chance.sum().item() == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_kind_of_target(name: str, net: nn.Module, images: Tensor) -> None:
+    of = METHODS[name]
+    classes = [0, 3, 1]
+    each = torch.cat([of(net, images[i : i + 1], c) for i, c in enumerate(classes)])
+    assert relative(of(net, images, classes), each) < 1e-5
+    assert relative(of(net, images, torch.tensor(classes)), each) < 1e-5
+    assert relative(of(net, images, lambda output: output[:, 2]), of(net, images, 2)) < 1e-5
+    assert relative(of(net, images, sl.unit("5", 2)), of(net, images, 2)) < 1e-5
+    assert relative(of(net, images, sl.weighted({0: 2.0})), of(net, images, 0) * (4 if "squared" in name else 2)) < 1e-5
+    inner = of(net, images, sl.unit("0", 1, (2, 2)))
+    assert inner.shape[-2:] == (8, 8)
+    assert inner.abs().max() > 0
+    with pytest.raises(sl.TargetError):
+        of(net, images, 5)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_is_found_by_its_name(name: str, net: nn.Module, images: Tensor) -> None:
+    assert name in methods()
+    given: dict[str, dict[str, Any]] = {
+        "integrated-gradients": {"steps": 5, "baseline": "noise"},
+        "occlusion": {"patch": 3, "stride": 2},
+    }
+    settings = given.get(name, {"samples": 5} if name.startswith("smooth") else {})
+    found = sl.find_method(name)(net, images, **settings)
+    result = METHODS[name](net, images, 1)
+    expected = result if name == "occlusion" else sl.reduce_channels(result)
+    assert torch.equal(found.maps(1), expected)
+    assert torch.equal(found.maps(1), expected)
+    assert torch.equal(found.answer.scores, net(images))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_from_the_command_line(name: str, tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "map.png"
+    assert main(["saliency", "bee", "--model", "creature_convnet", "--method", name, "--out", str(out)]) == 0
+    assert out.stat().st_size > 1000
+    assert capsys.readouterr().err == ""
+
+
+# Memory, seeds, and what is the caller's
+
+
+@pytest.mark.parametrize("name", BATCHED)
+def test_the_batch_size_changes_nothing(name: str, net: nn.Module, images: Tensor) -> None:
+    net, images = net.double(), images.double()
+    whole = METHODS[name](net, images, batch_size=1000)
+    for batch_size in (1, 2, 4, 7):
+        assert relative(METHODS[name](net, images, batch_size=batch_size), whole) < 1e-12
+
+
+@pytest.mark.parametrize("name", BATCHED)
+def test_memory_does_not_grow_with_the_steps(name: str, images: Tensor) -> None:
+    """The network never sees more than a batch, and what it computed for all batches but the last is gone by then."""
+    seen: list[weakref.ref] = []
+    sizes: list[int] = []
+    alive: list[int] = []
+
+    class Watching(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            gc.collect()
+            alive.append(sum(one() is not None for one in seen))
+            y = x * x
+            seen.append(weakref.ref(y))
+            sizes.append(len(x))
+            return y.flatten(1)[:, :4]
+
+    METHODS[name](Watching(), images[:1], 1, batch_size=2)
+    assert len(sizes) > 2
+    assert max(sizes) == 2
+    assert max(alive) <= 1
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_same_call_gives_the_same_result(name: str, net: nn.Module, images: Tensor) -> None:
+    first = METHODS[name](net, images, 1)
+    torch.manual_seed(99)
+    assert torch.equal(METHODS[name](net, images, 1), first)
+    if name in ("smoothgrad", "smoothgrad-squared", "integrated-gradients"):
+        assert not torch.allclose(METHODS[name](net, images, 1, seed=1), first, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_nothing_of_the_callers_changes(name: str, net: nn.Module, images: Tensor) -> None:
+    model = thawed(net).train()
+    images.requires_grad_()
+    with nothing_changes(model, images):
+        expected = METHODS[name](model, images, 1)
+    assert not expected.requires_grad
+    with nothing_changes(model, images), torch.inference_mode():
+        assert torch.equal(METHODS[name](model, images, 1), expected)
+    with nothing_changes(model, images), pytest.raises(sl.TargetError):
+        METHODS[name](model, images, lambda output: output[:, 77])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_map_knows_which_part_of_the_photo_it_covers(name: str) -> None:
+    model = sl.load_model("creature_convnet").cpu()
+    images = model.to_tensor(sl.sample_photo("bee"))
+    assert sl.images.part_of(METHODS[name](model, images)) == sl.images.part_of(images) is not None
+
+
+def test_a_bar_is_shown_where_it_is_wanted(net: nn.Module, images: Tensor, capsys: pytest.CaptureFixture[str]) -> None:
+    sl.smoothgrad(net, images)
+    assert capsys.readouterr() == ("", "")
+    sl.smoothgrad(net, images, samples=10, batch_size=4, progress=True)
+    assert "8/8" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "part"),
+    [
+        (lambda *g: sl.smoothgrad(*g, samples=0), "samples should be"),
+        (lambda *g: sl.smoothgrad(*g, noise=-1), "noise is a share"),
+        (lambda *g: sl.smoothgrad(*g, batch_size=0), "batch_size should be"),
+        (lambda *g: sl.integrated_gradients(*g, steps=True), "steps should be"),
+        (lambda *g: sl.integrated_gradients(*g, baseline="gray"), "use black, blurred, noise"),
+        (lambda *g: sl.integrated_gradients(*g, baseline=[]), "no baseline"),
+        (lambda *g: sl.integrated_gradients(*g, baseline=torch.zeros(1, 3, 4, 4)), "expected a baseline"),
+        (lambda *g: sl.integrated_gradients(*g, quadrature="simpson"), "use gauss-legendre, midpoint"),
+        (lambda *g: sl.occlusion(*g, patch=2, stride=3), "do not cover"),
+        (lambda *g: sl.occlusion(*g, patch=9), "do not cover"),
+        (lambda *g: sl.occlusion(*g, value=[0.1, 0.2]), "one a channel"),
+    ],
+)
+def test_what_cannot_be_used_is_said(wrong: Callable[..., Tensor], part: str, net: nn.Module, images: Tensor) -> None:
+    with nothing_changes(net, images), pytest.raises(sl.SaliencyError) as caught:
+        wrong(net, images)
+    assert part in says(caught.value)
+
+
+def test_occlusion_needs_no_derivative(images: Tensor) -> None:
+    class Rounding(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return (x * 8).round().flatten(1).sum(1)
+
+    found = sl.occlusion(Rounding(), images, 0, patch=4, value=0.0)
+    expected = (images * 8).round().sum(1).unfold(1, 4, 4).unfold(2, 4, 4).sum((3, 4))
+    assert torch.equal(found[:, ::4, ::4], expected)
+
+
+def test_squares_that_reach_beyond_the_edge_are_cut_off(net: nn.Module, images: Tensor) -> None:
+    corners = [(y.start, x.start) for y, x in Occlusion(net, images, patch=3).squares()]
+    assert corners == [(y, x) for y in (0, 3, 6) for x in (0, 3, 6)]
