@@ -20,7 +20,7 @@ from tools.tidy import dumps
 
 # Only of use where nothing is installed.
 ELSEWHERE = frozenset({"about-this-copy", "install"})
-QUIET = ["--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+QUIET = ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
 
 
 def texts(project: Project) -> dict[str, str]:
