@@ -133,6 +133,6 @@ def test_what_does_not_fit_says_so(regressor: nn.Module, images: Tensor, referen
     with pytest.raises(sl.ImageError, match="the reference of images") as caught:
         sl.balance(regressor, images, reference=images[:2])
     says(caught.value)
-    with pytest.raises(sl.ImageError, match="at least one step") as caught:
+    with pytest.raises(sl.SaliencyError, match="steps should be a whole number") as caught:
         sl.balance(regressor, images, reference=reference, steps=0)
     says(caught.value)

@@ -23,10 +23,9 @@ from torch import Tensor, nn
 
 from saliency_lib.errors import ImageError
 from saliency_lib.images import check_images, covering
-from saliency_lib.methods.gradients import input_gradient
+from saliency_lib.methods.integrated_gradients import integrated_gradients
 from saliency_lib.models.model import channels_of
-from saliency_lib.models.running import ask, evaluation_mode
-from saliency_lib.targets import Target, class_indices, is_class
+from saliency_lib.targets import Target
 
 
 @dataclass(frozen=True)
@@ -69,20 +68,13 @@ def balance(model: nn.Module, images: Tensor, target: Target = None, *, referenc
     (N, C, H, W) in [0, 1], and so is the `reference` R, or (1, C, H, W): the same image without what is asked about,
     or blurred. `target` is as in `input_gradient`; None means the top class of the images, not of the reference.
 
-    Raises `ImageError` if the reference does not fit, or `steps` is less than 1, and what `input_gradient` raises.
-    Source: Sundararajan et al. (2017), section 3, for the c; the maps are this book's. Chapter 8 teaches it.
+    Raises `ImageError` if the reference does not fit, `SaliencyError` for a bad number of steps, and what
+    `input_gradient` raises. Source: Sundararajan et al. (2017), section 3, for the c; the maps are this book's.
+    Chapter 8 teaches it.
     """
     channels = channels_of(model)
     I, R = (check_images(given, channels).detach() for given in (images, reference))
     if R.shape[1:] != I.shape[1:] or len(R) not in (1, len(I)):
         raise ImageError(f"the reference of images {tuple(I.shape)} has their shape, not {tuple(R.shape)}")
-    if not isinstance(steps, int) or steps < 1:
-        raise ImageError(f"the path from the reference takes at least one step, not {steps!r}")
-    if is_class(target):
-        with evaluation_mode(model), torch.no_grad():
-            answer = ask(model, I)
-        target = class_indices(answer.scores, target, answer.head)
-    step = I - R
-    slopes = [input_gradient(model, R + (k + 0.5) / steps * step, target, rule="backprop") for k in range(steps)]
-    mean = torch.stack(slopes).mean(0)
-    return Balance(covering(step.to(mean.device) * mean, images))
+    found = integrated_gradients(model, I, target, baseline=R, steps=steps, rule="backprop", progress=False)
+    return Balance(covering(found, images))
