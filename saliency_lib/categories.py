@@ -127,7 +127,7 @@ class Head:
 
     `kind` is `"softmax"` (one class of K is right), `"sigmoid"` (each of K labels holds or not, by itself) or
     `"numbers"` (regression; `unit` says of what, such as "degrees"). `names` is a `Categories`, a list of names, or
-    None; names do not change what is computed. Raises `ModelError` for another kind. Chapter 7 teaches the last two.
+    None; names do not change what is computed. Raises `ModelError` for another kind. Chapter 8 teaches the last two.
     """
 
     kind: str = "softmax"

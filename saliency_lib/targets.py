@@ -188,7 +188,7 @@ class unit(Objective):
     `position` is None for the channel's mean over all positions, `"max"` for its largest value, or `(i, j)` for the one
     in row i, column j. `layer` is a module, its name, or `sl.tokens(...)`. A saliency map of it shows where one filter
     looks, a class image what it responds to. Raises `TargetError` for a channel or a position that is not there.
-    Chapter 7 teaches it.
+    Chapter 8 teaches it.
     """
 
     def __init__(self, layer: Layer, channel: int, position: tuple[int, int] | str | None = None) -> None:
@@ -217,7 +217,7 @@ class weighted(Objective):
 
     `sl.weighted({"tiger cat": 1, "lynx": -1})` asks what speaks for the one rather than the other. Its map is linear in
     the weights before the absolute value. Raises `TargetError` if there is nothing to add, or a weight is no finite
-    number. Chapter 7 teaches it.
+    number. Chapter 8 teaches it.
     """
 
     def __init__(self, terms: Mapping[Any, float] | Sequence[tuple[Target, float]]) -> None:

@@ -20,7 +20,7 @@ class tokens(NamedTuple):
     """A layer that puts out tokens (N, T, C), seen as a map (N, C, h, w): those after the first `skip`, row by row.
 
     A vision transformer's first token belongs to no part of the image, hence `skip=1`. `grid` is (h, w); by default the
-    tokens fill a square. Accepted wherever a layer is. Chapter 7 teaches it.
+    tokens fill a square. Accepted wherever a layer is. Chapter 8 teaches it.
     """
 
     layer: nn.Module | str

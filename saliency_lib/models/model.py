@@ -58,7 +58,7 @@ class Model(nn.Module):
     Made by `load_model`, `as_classifier` and `as_model`. It computes on the device where its weights lie
     (`model.to("cuda")`), wherever the images come from. `size` is what it was trained on, the side of a square in
     pixels or (H, W); `channels` is C; `head` says what the outputs mean; `layers` what is known of the network's
-    layers. Chapter 1 introduces it, chapter 7 the heads.
+    layers. Chapter 1 introduces it, chapter 8 the heads.
     """
 
     mean: Tensor
@@ -176,7 +176,7 @@ def as_model(
     keeps its mode and its gradients, and does not see later changes of the copy.
 
     Raises `ModelError` if `module` is no module, `mean` and `std` are not one finite number for each channel, a `std`
-    is not positive, or `size` is not made of positive whole numbers. Chapter 7 teaches it.
+    is not positive, or `size` is not made of positive whole numbers. Chapter 8 teaches it.
     """
     if not isinstance(module, nn.Module):
         raise ModelError(f"expected a torch.nn.Module, and got {type(module).__name__}")
