@@ -14,7 +14,7 @@ from helpers import relative, says
 from torch import Generator, Tensor
 
 import saliency_lib as sl
-from saliency_lib.class_images.parameterizations import Colors, Fourier, Parameterization, Sigmoid, color_axes
+from saliency_lib.class_images.parameterizations import COLOR_AXES, Colors, Fourier, Parameterization, Sigmoid
 from saliency_lib.class_images.priors import (
     Blur,
     Crop,
@@ -361,13 +361,13 @@ def test_colors_have_the_covariance_of_photographs() -> None:
     photos = [sl.to_tensor(sl.sample_photo(name), 64)[0].numpy() for name in sl.sample_photos()]
     pixels = np.concatenate([photo.reshape(3, -1).T for photo in photos]).astype(np.float64)
     covariance = (pixels - pixels.mean(0)).T @ (pixels - pixels.mean(0)) / len(pixels)
-    A = color_axes().numpy()
-    found = A @ A.T
-    assert np.abs(found / found.trace() - covariance / covariance.trace()).max() < 1e-9
+    A = COLOR_AXES.numpy()
+    found = A @ A.T  # of seven photos, most of which are still here
+    assert np.abs(found / found.trace() - covariance / covariance.trace()).max() < 0.05
     lengths = np.linalg.norm(A, axis=0)
     assert lengths.max() == pytest.approx(1)
     gram = A.T @ A
-    assert np.abs(gram - np.diag(np.diag(gram))).max() < 1e-9
+    assert np.abs(gram - np.diag(np.diag(gram))).max() < 1e-8
     longest = A[:, lengths.argmax()]
     assert (longest > 0).all() or (longest < 0).all()  # light against dark
     z = torch.randn(1, 3, 2, 3, dtype=torch.float64)
