@@ -86,8 +86,8 @@ class Colors(Parameterization):
         return (COLOR_AXES.to(coordinates) @ coordinates.flatten(2)).view_as(coordinates)
 
 
-# Principal axes of the colors of seven photos (a cat, a cup, a rocket, an astronaut, a motorcycle, a tower, a dahlia), as
-# columns as long as their standard deviations; all digits that float32 has.
+# Principal axes of the colors of seven photos (a cat, a cup, a rocket, an astronaut, a motorcycle, a tower, a dahlia):
+# columns as long as the standard deviations, with all digits that float32 has.
 COLOR_AXES = torch.tensor(
     [
         [0.0284637781, -0.321783544, -0.627589242],
