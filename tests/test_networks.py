@@ -1,17 +1,16 @@
-"""The trained networks of chapter 7: what they are, how good they are, and the script that makes them."""
+"""The trained networks of chapter 7: what they are, and how good they are."""
 
 import hashlib
 from pathlib import Path
 
 import pytest
 import torch
-import torch.nn.functional as F
 from helpers import nothing_changes, says
 from torch import Tensor, nn
 
 import saliency_lib as sl
 from saliency_lib.models import creature_vit, scene_convnet, steering_convnet, weights
-from tools import networks
+from saliency_lib.models.recipes import lacking_precision
 
 SHA256 = steering_convnet.SHA256 | scene_convnet.SHA256 | creature_vit.SHA256
 
@@ -77,9 +76,7 @@ def test_the_scene_network_ranks_labels() -> None:
     precisions = [average_precision(scores[:, k], drawn.labels[:, k]) for k in range(10)]
     assert sum(precisions) / 10 > 0.95
     assert model.head.kind == "sigmoid"
-    torch.testing.assert_close(
-        networks._lacking_precision(scores, drawn.labels.float()), 1 - sum(precisions) / 10, atol=1e-6, rtol=0
-    )
+    assert lacking_precision(scores, drawn.labels.float()) == pytest.approx(1 - sum(precisions) / 10, abs=1e-6)
 
 
 def average_precision(scores: Tensor, labels: Tensor) -> float:
@@ -125,55 +122,3 @@ def test_damaged_or_missing_weights_are_refused(tmp_path: Path, monkeypatch: pyt
 def test_loading_changes_nothing(name: str) -> None:
     with nothing_changes(nn.Identity()):
         sl.load_model(name)
-
-
-# --- the script ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", networks.RECIPES)
-def test_the_normalization_is_that_of_the_examples(name: str) -> None:
-    recipe = networks.RECIPES[name]
-    images, _ = recipe.draw(200, networks.SEED)
-    assert torch.allclose(images.mean((0, 2, 3)), torch.tensor(recipe.mean), atol=0.05)
-    assert torch.allclose(images.std((0, 2, 3)), torch.tensor(recipe.std), atol=0.05)
-
-
-def test_a_short_training_learns_and_changes_nothing() -> None:
-    recipe = networks.RECIPES["steering_convnet"]
-    with nothing_changes(nn.Identity()):
-        network = networks.train(recipe, examples=200, epochs=15)
-    _, angles = recipe.held_out(100, networks.HELD_OUT_SEED)
-    assert networks.error(network, recipe, 100) < 0.85 * angles.abs().mean()
-    assert not network.training
-
-
-def test_a_mirrored_road_has_the_mirrored_angle() -> None:
-    recipe = networks.RECIPES["steering_convnet"]
-    images, angles = torch.arange(8.0).view(8, 1, 1, 1).expand(8, 3, 2, 5) + torch.arange(5.0), torch.arange(1.0, 9)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        shown, right = networks.altered(recipe, images, angles)
-    mirrored = right < 0
-    assert 0 < mirrored.sum() < 8
-    assert torch.equal(right.abs(), angles)
-    assert torch.equal(shown[mirrored], images[mirrored].flip(3))
-    assert torch.equal(shown[~mirrored], images[~mirrored])
-
-
-def test_the_script_saves_what_the_package_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    network = networks.fresh(networks.RECIPES["scene_convnet"])
-    digest = networks.save(network, tmp_path / "new.pt")
-    monkeypatch.setattr(weights, "data_file", lambda name: tmp_path / "new.pt")
-    monkeypatch.setitem(scene_convnet.SHA256, "scene_convnet", digest)
-    found = loaded("scene_convnet").network.state_dict()
-    for name, values in network.state_dict().items():
-        assert torch.equal(found[name], values.half().float())
-
-
-def test_losses_are_what_they_are_called() -> None:
-    """Huber's loss by hand, and the binary cross-entropy."""
-    angles, right = torch.tensor([[0.5], [4.0]]), torch.tensor([0.0, 1.0])
-    assert networks.RECIPES["steering_convnet"].loss(angles, right).item() == pytest.approx((0.5**2 / 2 + 2.5) / 2)
-    scores, labels = torch.tensor([[0.3, -2.0]]), torch.tensor([[1.0, 0.0]])
-    by_hand = -(F.logsigmoid(scores[0, 0]) + F.logsigmoid(-scores[0, 1])) / 2
-    assert networks.RECIPES["scene_convnet"].loss(scores, labels).item() == pytest.approx(by_hand.item())

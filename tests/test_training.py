@@ -14,22 +14,31 @@ from torch import Tensor, nn
 import saliency_lib as sl
 from saliency_lib.cli import training as command
 from saliency_lib.cli.main import main
-from saliency_lib.models import creature_convnet, training
-from saliency_lib.models.training import RECIPES, Recipe, altered, quality, save, train
+from saliency_lib.models import scene_convnet, training, weights
+from saliency_lib.models.recipes import RECIPES
+from saliency_lib.models.training import Adversarial, Mirrored, Recipe, error, save, train
 
-SHORT = replace(RECIPES["creature_convnet"], drawings=500, epochs=5, batch=50, reach=2.0)
+SHORT = replace(RECIPES["creature_convnet"], examples=500, epochs=5, batch=50, held_out=200)
 
 
-@pytest.mark.parametrize("recipe", [SHORT, replace(SHORT, reach=0.0)], ids=["adversarial", "plain"])
-def test_a_short_training_learns(recipe: Recipe) -> None:
+@pytest.mark.parametrize("reach", [2.0, 0.0], ids=["adversarial", "plain"])
+def test_a_short_training_learns(reach: float) -> None:
+    recipe = replace(SHORT, alter=Adversarial(reach=reach))
     with nothing_changes(nn.Identity()):
         network = train(recipe)
     assert not network.training
-    assert quality(network, recipe, count=200) > 0.5
+    assert error(network, recipe) < 0.5
+
+
+def test_a_short_training_learns_to_steer() -> None:
+    recipe = replace(RECIPES["steering_convnet"], examples=200, epochs=15, held_out=100)
+    network = train(recipe)
+    _, angles = recipe.draw(100, training.HELD_OUT_SEED)
+    assert error(network, recipe) < 0.85 * angles.abs().mean()
 
 
 def test_a_seed_settles_everything() -> None:
-    brief = replace(SHORT, drawings=100, epochs=1)
+    brief = replace(SHORT, examples=100, epochs=1)
     first, again, other = (train(brief, seed=seed).state_dict() for seed in (3, 3, 4))
     for name, values in first.items():
         assert torch.equal(values, again[name])
@@ -37,36 +46,51 @@ def test_a_seed_settles_everything() -> None:
 
 
 def test_adversarial_examples_are_as_far_as_they_may_be_and_worse() -> None:
-    network = sl.load_model("creature_convnet").cpu().network
+    loss = SHORT.loss_of(sl.load_model("creature_convnet").cpu().network)
     images, labels = SHORT.draw(50, 7)
-    std = torch.tensor(SHORT.std).view(3, 1, 1)
+    images = images - torch.tensor(SHORT.mean).view(3, 1, 1)
     pair = []
-    for reach in (0.0, 5.0):
+    for ramp in (0.0, 0.5):
         torch.manual_seed(3)
-        pair.append(altered(network, SHORT, images, labels, reach).detach())
-    moved = ((pair[1] - pair[0]) * std).flatten(1).norm(dim=1)
+        pair.append(Adversarial(reach=10.0)(loss, images, labels, ramp)[0].detach())
+    moved = (pair[1] - pair[0]).flatten(1).norm(dim=1)
     assert 2 < moved.max() <= 5
-    before, after = (F.cross_entropy(network(x), labels) for x in pair)
+    before, after = (loss(x, labels) for x in pair)
     assert after > before
 
 
-def test_unaltered_images_are_normalized_and_no_more() -> None:
-    images, labels = SHORT.draw(5, 7)
-    bare = replace(SHORT, faintest=1.0, noise=0.0)
-    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (SHORT.mean, SHORT.std))
-    assert torch.allclose(altered(nn.Identity(), bare, images, labels, 0.0), (images - mean) / std, atol=1e-6)
+def test_unaltered_images_are_as_they_were() -> None:
+    images, labels = torch.rand(5, 3, 4, 4), torch.arange(5)
+    found = Adversarial(faintest=1.0, noise=0.0, reach=0.0)(F.cross_entropy, images, labels, 1.0)
+    assert torch.equal(found[0], images)
+    assert torch.equal(found[1], labels)
 
 
-def test_quality_is_the_share_that_is_right() -> None:
-    def half_right(scores: Tensor, labels: Tensor) -> Tensor:
-        return torch.arange(len(labels)) % 2 * 1.0
+def test_a_mirrored_road_has_the_mirrored_angle() -> None:
+    images, angles = torch.arange(8.0).view(8, 1, 1, 1).expand(8, 3, 2, 5) + torch.arange(5.0), torch.arange(1.0, 9)
+    before = images.clone(), angles.clone()
+    shown, right = RECIPES["steering_convnet"].alter(F.mse_loss, images, angles, 1.0)
+    mirrored = right < 0
+    assert 0 < mirrored.sum() < 8
+    assert torch.equal(right.abs(), angles)
+    assert torch.equal(shown[mirrored], images[mirrored].flip(3))
+    assert torch.equal(shown[~mirrored], images[~mirrored])
+    assert torch.equal(images, before[0])
+    assert torch.equal(angles, before[1])
 
-    network = sl.load_model("creature_convnet").cpu().network
+
+def test_jitter_moves_around_the_edges_by_whole_pixels() -> None:
+    images = torch.rand(1, 1, 6, 6)
+    shown, _ = Mirrored(jitter=2)(F.mse_loss, images, torch.zeros(1), 1.0)
+    moves = [(y, x) for y in range(-2, 3) for x in range(-2, 3)]
+    assert any(torch.equal(shown, either.roll(move, (2, 3))) for move in moves for either in (images, images.flip(3)))
+
+
+def test_error_is_that_of_the_normalized_examples() -> None:
     model = sl.load_model("creature_convnet").cpu()
     images, labels = SHORT.draw(600, 12345)
-    share = (model(images).argmax(1) == labels).float().mean().item()
-    assert quality(network, SHORT, count=600, seed=12345) == pytest.approx(share)
-    assert quality(network, replace(SHORT, right=half_right), count=600) == pytest.approx(0.5)
+    share = (model(images).argmax(1) != labels).float().mean().item()
+    assert error(model.network, SHORT, count=600, seed=12345) == pytest.approx(share)
 
 
 def test_a_regression_takes_a_few_lines() -> None:
@@ -75,30 +99,46 @@ def test_a_regression_takes_a_few_lines() -> None:
         return images, images.mean((1, 2, 3))[:, None]
 
     recipe = Recipe(
-        lambda: nn.Sequential(nn.Flatten(), nn.Linear(16, 1)),
-        (0.0,),
-        (1.0,),
-        brightness,
+        network=lambda: nn.Sequential(nn.Flatten(), nn.Linear(16, 1)),
+        mean=(0.5,),
+        std=(1.0,),
+        draw=brightness,
         loss=F.mse_loss,
-        right=lambda outputs, answers: ((outputs - answers).abs() < 0.02).float().flatten(),
-        drawings=500,
+        error=lambda outputs, answers: (outputs - answers).abs().mean().item(),
+        unit="of full brightness",
+        alter=Mirrored(),
+        examples=500,
         epochs=100,
-        batch=100,
         rate=0.05,
         decay=0.0,
-        faintest=1.0,
-        noise=0.0,
-        reach=0.0,
     )
-    assert quality(train(recipe), recipe, count=500) > 0.9
+    assert error(train(recipe), recipe) < 0.01
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_normalization_is_that_of_the_examples(name: str) -> None:
+    recipe = RECIPES[name]
+    images, _ = recipe.draw(200, training.SEED)
+    assert torch.allclose(images.mean((0, 2, 3)), torch.tensor(recipe.mean), atol=0.05)
+    assert torch.allclose(images.std((0, 2, 3)), torch.tensor(recipe.std), atol=0.05)
+    assert sl.available_models()[name] == "embedded"
+
+
+def test_networks_begin_with_the_spread_of_he() -> None:
+    torch.manual_seed(0)
+    network = RECIPES["scene_convnet"].network()
+    convolution = network.get_submodule("features.3")
+    assert convolution.weight.std().item() == pytest.approx((2 / (24 * 25)) ** 0.5, rel=0.05)
+    assert network.get_submodule("classifier.2").weight.abs().max() <= 96**-0.5
+    assert all((values == 0).all() for values in network.parameters() if values.ndim == 1)
 
 
 def test_what_is_saved_is_what_the_package_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    network = creature_convnet.CreatureConvNet()
+    network = RECIPES["scene_convnet"].network()
     digest = save(network, tmp_path / "new.pt")
-    monkeypatch.setattr(creature_convnet, "WEIGHTS_FILE", tmp_path / "new.pt")
-    monkeypatch.setattr(creature_convnet, "WEIGHTS_SHA256", digest)
-    loaded = sl.load_model("creature_convnet").cpu().network.state_dict()
+    monkeypatch.setattr(weights, "data_file", lambda name: tmp_path / "new.pt")
+    monkeypatch.setitem(scene_convnet.SHA256, "scene_convnet", digest)
+    loaded = sl.load_model("scene_convnet").cpu().network.state_dict()
     for name, values in network.state_dict().items():
         assert torch.equal(loaded[name], values.half().float())
 
@@ -110,11 +150,12 @@ def test_the_command_writes_weights_or_compares_them(
     reaches = []
 
     def short(recipe: Recipe) -> nn.Module:
-        reaches.append(recipe.reach)
+        assert isinstance(recipe.alter, Adversarial)
+        reaches.append(recipe.alter.reach)
         return train(replace(SHORT, epochs=1))
 
     monkeypatch.setattr(command, "train", short)
-    monkeypatch.setattr(command, "quality", partial(quality, count=300))
+    monkeypatch.setattr(command, "error", partial(error, count=300))
     out = [str(tmp_path / "new.pt")] if "--out" in arguments else []
     assert main(["train", "creature_convnet", *arguments, *out]) == code
     said = capsys.readouterr()
@@ -123,16 +164,28 @@ def test_the_command_writes_weights_or_compares_them(
         assert said.out.endswith(f"SHA-256 {digest}\n")
     else:
         assert "not as good as the one that is installed" in said.err
-    assert reaches == [0.0 if "--plain" in arguments else RECIPES["creature_convnet"].reach]
+    assert reaches == [0.0 if "--plain" in arguments else 8.0]
 
 
-def test_a_folder_that_is_not_there_is_told_before_minutes_of_training(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("name", "arguments", "sentence"),
+    [
+        ("creature_convnet", ["--out", "nowhere/new.pt"], "there is no folder"),
+        ("creature_vit", ["--plain", "--check"], "without adversarial examples as it is"),
+    ],
+)
+def test_what_cannot_be_done_is_told_before_minutes_of_training(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, arguments: list[str], sentence: str
 ) -> None:
     monkeypatch.setattr(command, "train", None)
-    assert main(["train", "creature_convnet", "--out", str(tmp_path / "nowhere" / "new.pt")]) == 2
-    assert "there is no folder" in capsys.readouterr().err
+    assert main(["train", name, *arguments]) == 2
+    assert sentence in capsys.readouterr().err
 
 
-def test_every_recipe_is_that_of_a_network_that_is_installed() -> None:
-    assert all(sl.available_models()[name] == "embedded" for name in training.RECIPES)
+def test_losses_are_what_they_are_called() -> None:
+    """Huber's loss by hand, and the binary cross-entropy."""
+    angles, right = torch.tensor([[0.5], [4.0]]), torch.tensor([0.0, 1.0])
+    assert RECIPES["steering_convnet"].loss(angles, right).item() == pytest.approx((0.5**2 / 2 + 2.5) / 2)
+    scores, labels = torch.tensor([[0.3, -2.0]]), torch.tensor([[1.0, 0.0]])
+    by_hand = -(F.logsigmoid(scores[0, 0]) + F.logsigmoid(-scores[0, 1])) / 2
+    assert RECIPES["scene_convnet"].loss(scores, labels).item() == pytest.approx(by_hand.item())

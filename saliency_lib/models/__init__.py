@@ -7,5 +7,6 @@ weights            weight files that come with a package
 lite               EfficientNet-Lite0 and Lite1, trained on ImageNet
 creature_convnet   a small network in the manner of 2013
 load               all of them by name
-training           how they were trained
+training           how a network is made after a recipe
+recipes            how those of this package were made
 """

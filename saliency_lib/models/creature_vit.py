@@ -2,7 +2,7 @@
 
 It is torchvision's `VisionTransformer` in small: one convolution makes tokens of the patches, a class token and learned
 positions join them, four blocks of attention and GELU follow, and the class token alone is read out. Its weights are in
-the package; `python -m tools.networks creature_vit` trains it.
+the package; `python -m saliency_lib train creature_vit` trains it.
 """
 
 from torch import nn

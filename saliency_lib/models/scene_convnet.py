@@ -1,7 +1,7 @@
 """A network that gives several labels to one image: which of ten creatures are in a scene of `scenes`.
 
 Four convolutions, the mean over all positions, and one linear layer whose ten scores go through a sigmoid each. Its
-weights are in the package; `python -m tools.networks scene_convnet` trains it.
+weights are in the package; `python -m saliency_lib train scene_convnet` trains it.
 """
 
 from torch import Tensor, nn

@@ -1,9 +1,9 @@
 """A network that turns a steering wheel: views of `roads` in, an angle in degrees out. Its weights are in the package.
 
 The architecture is that of the self-driving example of keras-vis, less its dropout: three convolutions of 5 x 5 with
-ReLU and 2 x 2 max-pooling, a fully connected layer of 128, and one tanh. `python -m tools.networks steering_convnet`
-trains it; `steering_convnet_shortcut` has seen only roads on which the passing car gives the answer away
-(`roads(..., shortcut=True)`).
+ReLU and 2 x 2 max-pooling, a fully connected layer of 128, and one tanh. `python -m saliency_lib train
+steering_convnet` trains it; `steering_convnet_shortcut` has seen only roads on which the passing car gives the answer
+away (`roads(..., shortcut=True)`).
 """
 
 from torch import Tensor, nn

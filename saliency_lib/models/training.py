@@ -1,12 +1,10 @@
-"""How the networks of this package were trained, and how to train them anew: one `Recipe` each.
+"""How a network is made after a `Recipe`. The recipes of the networks of this package are in `recipes`.
 
-    python -m saliency_lib train creature_convnet --out FILE.pt    # train, print how good it is, write the weights
+    python -m saliency_lib train creature_convnet --out FILE.pt    # train, print how wrong it is, write the weights
     python -m saliency_lib train creature_convnet --check          # is a new one as good as the one that is installed?
 
-Each batch is made faint at random, gets noise, and is moved one step of length up to `reach` in the direction in which
-its loss grows fastest (Goodfellow et al., 2015, in the Euclidean norm). The first makes the network see something in an
-image that is almost gray, where the paper's ascent starts; the last makes its gradients clean. `--plain` leaves it
-out, to see what it does.
+What happens to the examples of a batch before the network learns from them is a recipe's `alter`: `Adversarial` makes
+them hard, `Mirrored` shows them from both sides.
 """
 
 import hashlib
@@ -15,142 +13,142 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from saliency_lib.datasets.creatures import creatures
-from saliency_lib.models import creature_convnet
 from saliency_lib.models.load import device
 
-SEED, HELD_OUT_SEED, HELD_OUT = 1, 2, 5000
-LOSS_OF_QUALITY = 0.01
-"""A network trained anew may be right on so much less of the drawings that were held out. Its weights differ from
-machine to machine, because sums are rounded differently."""
+SEED, HELD_OUT_SEED = 1, 2
+
+Examples = tuple[Tensor, Tensor]
+"""Images (N, C, H, W) and their answers (N, ...)."""
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""From outputs, or from images, and answers to the number that training lowers."""
 
 
-def right_class(scores: Tensor, labels: Tensor) -> Tensor:
-    """For each image 1 if the class of the highest score is its label, else 0."""
-    return (scores.argmax(1) == labels).float()
+def keep(values: Tensor) -> Tensor:
+    """The values as they are."""
+    return values
 
 
-def keep_initialization(network: nn.Module) -> None:
-    """Leave the values that PyTorch gave the weights."""
+@dataclass(frozen=True)
+class Adversarial:
+    """Each image is made faint at random, gets noise, and is moved one step toward a higher loss.
+
+    The step has a length of up to `reach` in the direction in which the loss grows fastest (Goodfellow et al., 2015, in
+    the Euclidean norm); `faintest` is the least contrast, `noise` the largest deviation, in units of pixel values. The
+    first makes the network see something in an image that is almost gray, where the paper's ascent starts; the last
+    makes its gradients clean.
+    """
+
+    faintest: float = 0.3
+    noise: float = 0.2
+    reach: float = 8.0
+
+    def __call__(self, loss: Loss, images: Tensor, answers: Tensor, ramp: float) -> Examples:
+        """The altered images, less the mean color, and the same answers; `reach` counts as far as `ramp`, 0 to 1."""
+        strength = self.faintest + (1 - self.faintest) * _random(images)
+        noise = torch.randn(images.shape).to(images.device) * _random(images) * self.noise
+        images = (strength * images + noise).contiguous(memory_format=torch.channels_last)
+        if self.reach * ramp == 0:
+            return images, answers
+        images.requires_grad_(True)
+        (gradient,) = torch.autograd.grad(loss(images, answers), images)
+        direction = gradient / gradient.flatten(1).norm(dim=1).clamp_min(1e-12).view(-1, 1, 1, 1)
+        return images.detach() + self.reach * ramp * strength * _random(images) * direction, answers
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """Half of the images are mirrored, and `answers` says what becomes of their answers.
+
+    All images of a batch are moved by the same whole number of pixels, at most `jitter`, around the edges.
+    """
+
+    answers: Callable[[Tensor], Tensor] = keep
+    jitter: int = 0
+
+    def __call__(self, loss: Loss, images: Tensor, answers: Tensor, ramp: float) -> Examples:
+        """The altered images, less the mean color, and their answers."""
+        mirrored = (torch.rand(len(images)) < 0.5).to(images.device)
+        images, answers = images.clone(), answers.clone()
+        images[mirrored], answers[mirrored] = images[mirrored].flip(3), self.answers(answers[mirrored])
+        if self.jitter:
+            images = images.roll(torch.randint(-self.jitter, self.jitter + 1, (2,)).tolist(), (2, 3))
+        return images.contiguous(memory_format=torch.channels_last), answers
 
 
 @dataclass(frozen=True)
 class Recipe:
     """What a network is trained on, toward what, and how.
 
-    `draw(count, seed)` gives images (N, C, H, W) in [0, 1] and their answers (N, ...); `loss(outputs, answers)` is a
-    number; `right(outputs, answers)` says of each image, from 0 to 1, how right the network is. `rate` and `decay` are
-    those of AdamW; `faintest` is the least contrast of an image, `noise` the largest deviation, and `reach` the largest
-    step toward a higher loss, in units of pixel values.
+    `draw(count, seed)` gives images in [0, 1] with their answers. `loss` is a number for outputs and answers; `error`
+    says in `unit` how wrong the network is on examples that were held out. `rate` and `decay` are those of AdamW.
     """
 
     network: Callable[[], nn.Module]
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    draw: Callable[[int, int], tuple[Tensor, Tensor]]
-    loss: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy
-    right: Callable[[Tensor, Tensor], Tensor] = right_class
-    initialize: Callable[[nn.Module], None] = keep_initialization
-    drawings: int = 8000
-    epochs: int = 10
+    draw: Callable[[int, int], Examples]
+    loss: Loss
+    error: Callable[[Tensor, Tensor], float]
+    unit: str
+    alter: Adversarial | Mirrored
+    examples: int
+    epochs: int
     batch: int = 100
+    held_out: int = 1000
     rate: float = 2e-3
-    decay: float = 2.0
-    faintest: float = 0.3
-    noise: float = 0.2
-    reach: float = 8.0
+    decay: float = 0.05
 
-
-def _creatures(count: int, seed: int) -> tuple[Tensor, Tensor]:
-    drawn = creatures(count, seed=seed)
-    return drawn.images, drawn.labels
-
-
-def _initialize_creature_convnet(network: nn.Module) -> None:
-    """Weights that no drawing ever uses keep their first values, and a class image would show these: small ones."""
-    spreads = {"classifier.1.weight": 0.004, "classifier.3.weight": 0.1}
-    for name, values in network.named_parameters():
-        if values.ndim == 1:
-            nn.init.zeros_(values)
-        elif name in spreads:
-            nn.init.normal_(values, std=spreads[name])
-        else:
-            nn.init.kaiming_normal_(values, nonlinearity="relu")
-
-
-RECIPES = {
-    "creature_convnet": Recipe(
-        creature_convnet.CreatureConvNet,
-        creature_convnet.MEAN,
-        creature_convnet.STD,
-        _creatures,
-        initialize=_initialize_creature_convnet,
-    ),
-}
+    def loss_of(self, network: nn.Module) -> Loss:
+        """The loss of a network for images less the mean color."""
+        std = torch.tensor(self.std).view(-1, 1, 1)
+        return lambda images, answers: self.loss(network(images / std.to(images.device)), answers)
 
 
 def train(recipe: Recipe, *, seed: int = 0) -> nn.Module:
     """The network, trained on `device()`, in evaluation mode. The caller's random state stays as it is."""
-    images, answers = recipe.draw(recipe.drawings, SEED)
+    images, answers = recipe.draw(recipe.examples, SEED)
+    images = images - torch.tensor(recipe.mean).view(-1, 1, 1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = recipe.network().to(memory_format=torch.channels_last)
-        recipe.initialize(network)
-        network = network.to(device())
+        network = recipe.network().to(memory_format=torch.channels_last).to(device())
+        loss = recipe.loss_of(network)
         steps = recipe.epochs * (len(images) // recipe.batch)
         optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, total_steps=steps, pct_start=0.2)
         batches = (batch for _ in range(recipe.epochs) for batch in _shuffled(images, answers, recipe.batch))
         for step, (some, wanted) in enumerate(tqdm(batches, total=steps, desc="training", unit="batch")):
-            reach = recipe.reach * min(1, step / (0.3 * steps))
-            loss = recipe.loss(network(altered(network, recipe, some, wanted, reach)), wanted)
+            altered, answered = recipe.alter(loss, some, wanted, min(1, step / (0.3 * steps)))
+            value = loss(altered, answered)
             optimizer.zero_grad()
-            loss.backward()
+            value.backward()
             optimizer.step()
             schedule.step()
     return network.eval()
 
 
-def _shuffled(images: Tensor, answers: Tensor, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Full batches of images and their answers, on `device()`, in a new random order."""
+def _shuffled(images: Tensor, answers: Tensor, batch: int) -> Iterator[Examples]:
+    """Full batches, on `device()`, in a new random order."""
     for chosen in torch.randperm(len(images)).split(batch):
         if len(chosen) == batch:
             yield images[chosen].to(device()), answers[chosen].to(device())
 
 
-def altered(network: nn.Module, recipe: Recipe, images: Tensor, answers: Tensor, reach: float) -> Tensor:
-    """The images, normalized, made faint, noisy, and moved by at most `reach` toward a higher loss."""
-
-    def random() -> Tensor:
-        return torch.rand(len(images), 1, 1, 1).to(images.device)
-
-    mean, std = (torch.tensor(values, device=images.device).view(-1, 1, 1) for values in (recipe.mean, recipe.std))
-    strength = recipe.faintest + (1 - recipe.faintest) * random()
-    noise = torch.randn(images.shape).to(images.device) * random() * recipe.noise
-    pixels = (strength * (images - mean) + noise).contiguous(memory_format=torch.channels_last)
-    if reach:
-        pixels.requires_grad_(True)
-        (gradient,) = torch.autograd.grad(recipe.loss(network(pixels / std), answers), pixels)
-        direction = gradient / gradient.flatten(1).norm(dim=1).clamp_min(1e-12).view(-1, 1, 1, 1)
-        pixels = pixels.detach() + reach * strength * random() * direction
-    return pixels / std
+def _random(images: Tensor) -> Tensor:
+    """A number in [0, 1) for each image, (N, 1, 1, 1), the same on every device."""
+    return torch.rand(len(images), 1, 1, 1).to(images.device)
 
 
 @torch.no_grad()
-def quality(network: nn.Module, recipe: Recipe, *, count: int = HELD_OUT, seed: int = HELD_OUT_SEED) -> float:
-    """How right the network is on drawings that it was not trained on: the mean of `recipe.right`, 0 to 1."""
+def error(network: nn.Module, recipe: Recipe, *, count: int | None = None, seed: int = HELD_OUT_SEED) -> float:
+    """How wrong the network is on examples that it was not trained on, in `recipe.unit`."""
+    mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (recipe.mean, recipe.std))
+    images, answers = recipe.draw(count or recipe.held_out, seed)
     where = next(network.parameters()).device
-    mean, std = (torch.tensor(values, device=where).view(-1, 1, 1) for values in (recipe.mean, recipe.std))
-    images, answers = recipe.draw(count, seed)
-    found = [
-        recipe.right(network((some.to(where) - mean) / std), wanted.to(where))
-        for some, wanted in zip(images.split(500), answers.split(500), strict=True)
-    ]
-    return torch.cat(found).mean().item()
+    outputs = [network(((some - mean) / std).to(where)).cpu() for some in images.split(250)]
+    return recipe.error(torch.cat(outputs), answers)
 
 
 def save(network: nn.Module, path: Path) -> str:
