@@ -49,7 +49,7 @@ def test_gradient_times_input_equals_captums(case: tuple[nn.Module, Tensor, int]
     assert relative(sl.gradient_times_input(model, images, target), expected.detach()) < 1e-5
 
 
-@pytest.mark.parametrize("quadrature", QUADRATURES)
+@pytest.mark.parametrize("quadrature", CAPTUMS)
 def test_integrated_gradients_equal_captums(case: tuple[nn.Module, Tensor, int], quadrature: str) -> None:
     model, images, target = case
     baseline = torch.rand_like(images)
@@ -98,6 +98,7 @@ def test_a_linear_network_has_closed_forms(images: Tensor) -> None:
     for steps in (1, 4):
         found = sl.integrated_gradients(model, images, 2, baseline=[baseline, "black"], steps=steps)
         assert relative(found, w * (images - baseline / 2)) < 1e-5
+        assert sl.completeness_gap(model, images, found, 2, baseline=[baseline, "black"]).max() < 1e-4
     fall = (w * (images - 0.25)).sum(1).unfold(1, 2, 2).unfold(2, 2, 2).sum((3, 4))
     expected = fall.repeat_interleave(2, 1).repeat_interleave(2, 2)
     assert relative(sl.occlusion(model, images, 2, patch=2, value=0.25), expected) < 1e-4
@@ -126,13 +127,31 @@ def test_the_quadrature_is_exact_where_the_integrand_is_a_polynomial() -> None:
         return output.flatten(1).sum(1) ** 4
 
     image = torch.full((1, 1, 1, 1), 0.8, dtype=torch.float64)
-    one = sl.integrated_gradients(nn.Identity(), image, fourth, steps=1)
+    one = sl.integrated_gradients(nn.Identity(), image, fourth, steps=1, quadrature="midpoint")
     two = sl.integrated_gradients(nn.Identity(), image, fourth, steps=2, quadrature="gauss-legendre")
     assert one.item() == pytest.approx(0.8**4 / 2)
     assert two.item() == pytest.approx(0.8**4)
     gap = sl.completeness_gap(nn.Identity(), image, one, fourth)
     assert gap.item() == pytest.approx(0.5)
     assert sl.completeness_gap(nn.Identity(), image, two, fourth).item() < 1e-12
+
+
+@pytest.mark.parametrize("quadrature", QUADRATURES)
+@pytest.mark.parametrize("steps", [1, 2, 7, 100])
+def test_a_quadrature_is_exact_for_lines_and_nearly_so_for_cubes(quadrature: str, steps: int) -> None:
+    nodes, weights = QUADRATURES[quadrature](steps)
+    assert len(nodes) == len(weights) == steps
+    assert 0 < nodes.min() <= nodes.max() < 1
+    assert weights.sum() == pytest.approx(1)
+    assert (weights * nodes).sum() == pytest.approx(1 / 2)
+    assert (weights * nodes**3).sum() == pytest.approx(1 / 4, abs=3 / steps**2)
+
+
+def test_graded_steps_are_small_near_the_baseline() -> None:
+    """Four cells between 0, 1/64, 8/64, 27/64 and 1."""
+    nodes, weights = QUADRATURES["graded"](4)
+    assert (128 * nodes).tolist() == [1, 9, 35, 91]
+    assert (64 * weights).tolist() == [1, 7, 19, 37]
 
 
 def test_the_noise_has_the_size_asked_for_and_is_one_for_all_images(net: nn.Module) -> None:
@@ -334,3 +353,22 @@ def test_occlusion_needs_no_derivative(images: Tensor) -> None:
 def test_squares_that_reach_beyond_the_edge_are_cut_off(net: nn.Module, images: Tensor) -> None:
     corners = [(y.start, x.start) for y, x in Occlusion(net, images, patch=3).squares()]
     assert corners == [(y, x) for y in (0, 3, 6) for x in (0, 3, 6)]
+
+
+# The embedded network (the slow one)
+
+
+def test_the_shares_add_up_on_five_photos(embedded: sl.Classifier) -> None:
+    """Within one percent at 100 steps from black to the photo."""
+    for name in ("chelsea", "coffee", "rocket", "bee", "flower"):
+        images = sl.to_tensor(sl.sample_photo(name))
+        shares = sl.integrated_gradients(embedded, images, steps=100)
+        assert sl.completeness_gap(embedded, images, shares).item() < 0.01, name
+
+
+def test_from_black_the_score_of_the_cat_is_made_almost_at_once(embedded: sl.Classifier, photos: Tensor) -> None:
+    """Which is why graded steps are the default."""
+    path = torch.cat([a * photos[:1] for a in (0, 0.05, 1)])
+    with torch.no_grad():
+        S = embedded(path)
+    assert S[:, S[2].argmax()].tolist() == pytest.approx([0.2, 8.8, 9.0], abs=0.05)
