@@ -76,5 +76,7 @@ def balance(model: nn.Module, images: Tensor, target: Target = None, *, referenc
     I, R = (check_images(given, channels).detach() for given in (images, reference))
     if R.shape[1:] != I.shape[1:] or len(R) not in (1, len(I)):
         raise ImageError(f"the reference of images {tuple(I.shape)} has their shape, not {tuple(R.shape)}")
-    found = integrated_gradients(model, I, target, baseline=R, steps=steps, rule="backprop", progress=False)
+    found = integrated_gradients(
+        model, I, target, baseline=R, steps=steps, quadrature="midpoint", rule="backprop", progress=False
+    )
     return Balance(covering(found, images))
