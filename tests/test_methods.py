@@ -115,7 +115,8 @@ def test_integrated_gradients_see_what_saturation_hides_from_the_gradient() -> N
     model, one = Saturated(), torch.ones(1, 1, 1, 1)
     assert sl.input_gradient(model, one, 0).item() == 0
     assert sl.gradient_times_input(model, one, 0).item() == 0
-    assert sl.integrated_gradients(model, one, 0, steps=100).item() == pytest.approx(1, abs=1e-5)
+    assert sl.integrated_gradients(model, one, 0, steps=100).item() == pytest.approx(1, abs=0.02)  # half a cell's width
+    assert sl.integrated_gradients(model, one, 0, steps=100, quadrature="midpoint").item() == pytest.approx(1, abs=1e-5)
     assert sl.occlusion(model, one, 0, value=0.0).item() == 1
     assert sl.occlusion(model, one, 0, value=0.6).item() == 0
 
@@ -359,11 +360,11 @@ def test_squares_that_reach_beyond_the_edge_are_cut_off(net: nn.Module, images: 
 
 
 def test_the_shares_add_up_on_five_photos(embedded: sl.Classifier) -> None:
-    """Within one percent at 100 steps from black to the photo."""
+    """Within two percent at 100 steps from black to the photo, where each kink of the network leaves its error."""
     for name in ("chelsea", "coffee", "rocket", "bee", "flower"):
         images = sl.to_tensor(sl.sample_photo(name))
         shares = sl.integrated_gradients(embedded, images, steps=100)
-        assert sl.completeness_gap(embedded, images, shares).item() < 0.01, name
+        assert sl.completeness_gap(embedded, images, shares).item() < 0.02, name
 
 
 def test_from_black_the_score_of_the_cat_is_made_almost_at_once(embedded: sl.Classifier, photos: Tensor) -> None:

@@ -10,7 +10,8 @@ calculus the shares add up to S(I) - S(I'): completeness. Source: Sundararajan e
 The integral is a sum over `steps` nodes by a quadrature. How far the sum is from complete is the test of it:
 `completeness_gap`. From black, a network's score may be made almost at once: that of the cat in the sample photo rises
 from 0.2 to 8.8 on the first twentieth of the path, and by 0.2 on all the rest. The default quadrature, `"graded"`,
-therefore takes small steps near the baseline and large ones near the image.
+therefore takes small steps near the baseline and large ones near the image: with 100 steps the gap is then about one
+percent for that photo, where equal steps leave five, and the nodes of Gauss and Legendre three.
 
 Cost: `steps` forward and backward passes a baseline, and one forward pass that settles the class.
 
