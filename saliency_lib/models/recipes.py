@@ -61,14 +61,15 @@ def creature_convnet_begun() -> nn.Module:
 
 
 def begun(make: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
-    """A convolutional network before training, as He et al. (2015) advise; its last layer stays as PyTorch made it."""
+    """A convolutional network before training: wide layers (more than ten outputs) as He et al. (2015) advise."""
 
     def network() -> nn.Module:
         made = make()
-        for bias in (values for values in made.parameters() if values.ndim == 1):
-            nn.init.zeros_(bias)
-        for weight in [values for values in made.parameters() if values.ndim > 1][:-1]:
-            nn.init.kaiming_normal_(weight, nonlinearity="relu")
+        for values in made.parameters():
+            if values.ndim == 1:
+                nn.init.zeros_(values)
+            elif len(values) > 10:
+                nn.init.kaiming_normal_(values, nonlinearity="relu")
         return made
 
     return network

@@ -8,7 +8,7 @@ them hard, `Mirrored` shows them from both sides.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,8 +118,9 @@ def train(recipe: Recipe, *, seed: int = 0) -> nn.Module:
         steps = recipe.epochs * (len(images) // recipe.batch)
         optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, total_steps=steps, pct_start=0.2)
-        batches = (batch for _ in range(recipe.epochs) for batch in _shuffled(images, answers, recipe.batch))
-        for step, (some, wanted) in enumerate(tqdm(batches, total=steps, desc="training", unit="batch")):
+        order = torch.cat([torch.randperm(len(images)) for _ in range(recipe.epochs)])
+        for step, chosen in enumerate(tqdm(order.split(recipe.batch)[:steps], desc="training", unit="batch")):
+            some, wanted = images[chosen].to(device()), answers[chosen].to(device())
             altered, answered = recipe.alter(loss, some, wanted, min(1, step / (0.3 * steps)))
             value = loss(altered, answered)
             optimizer.zero_grad()
@@ -127,13 +128,6 @@ def train(recipe: Recipe, *, seed: int = 0) -> nn.Module:
             optimizer.step()
             schedule.step()
     return network.eval()
-
-
-def _shuffled(images: Tensor, answers: Tensor, batch: int) -> Iterator[Examples]:
-    """Full batches, on `device()`, in a new random order."""
-    for chosen in torch.randperm(len(images)).split(batch):
-        if len(chosen) == batch:
-            yield images[chosen].to(device()), answers[chosen].to(device())
 
 
 def _random(images: Tensor) -> Tensor:
