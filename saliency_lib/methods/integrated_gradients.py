@@ -10,8 +10,9 @@ calculus the shares add up to S(I) - S(I'): completeness. Source: Sundararajan e
 The integral is a sum over `steps` nodes by a quadrature. How far the sum is from complete is the test of it:
 `completeness_gap`. From black, a network's score may be made almost at once: that of the cat in the sample photo rises
 from 0.2 to 8.8 on the first twentieth of the path, and by 0.2 on all the rest. The default quadrature, `"graded"`,
-therefore takes small steps near the baseline and large ones near the image: with 100 steps the gap is then about one
-percent for that photo, where equal steps leave five, and the nodes of Gauss and Legendre three.
+therefore takes small steps near the baseline and large ones near the image. No quadrature is good for every photo: on
+five of the sample photos 100 steps leave gaps of 0.05 to 5.0 percent (mean 1.7), those of Gauss and Legendre 0.09 to
+5.4 (1.8), equal ones 1.1 to 6.9 (3.5). Look at the gap of yours.
 
 Cost: `steps` forward and backward passes a baseline, and one forward pass that settles the class.
 
