@@ -11,8 +11,8 @@ The integral is a sum over `steps` nodes by a quadrature. How far the sum is fro
 `completeness_gap`. From black, a network's score may be made almost at once: that of the cat in the sample photo rises
 from 0.2 to 8.8 on the first twentieth of the path, and by 0.2 on all the rest. The default quadrature, `"graded"`,
 therefore takes small steps near the baseline and large ones near the image. No quadrature is good for every photo: on
-five of the sample photos 100 steps leave gaps of 0.05 to 5.0 percent (mean 1.7), those of Gauss and Legendre 0.09 to
-5.4 (1.8), equal ones 1.1 to 6.9 (3.5). Look at the gap of yours.
+five of the sample photos 100 steps leave gaps of 0.05 to 5.0 percent (mean 1.8), those of Gauss and Legendre 0.09 to
+5.4 (1.9), equal ones 1.1 to 6.9 (3.5). Look at the gap of yours.
 
 Cost: `steps` forward and backward passes a baseline, and one forward pass that settles the class.
 
