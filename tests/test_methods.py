@@ -329,7 +329,7 @@ def test_a_bar_is_shown_where_it_is_wanted(net: nn.Module, images: Tensor, capsy
         (lambda *g: sl.integrated_gradients(*g, baseline="gray"), "use black, blurred, noise"),
         (lambda *g: sl.integrated_gradients(*g, baseline=[]), "no baseline"),
         (lambda *g: sl.integrated_gradients(*g, baseline=torch.zeros(1, 3, 4, 4)), "expected a baseline"),
-        (lambda *g: sl.integrated_gradients(*g, quadrature="simpson"), "use gauss-legendre, midpoint"),
+        (lambda *g: sl.integrated_gradients(*g, quadrature="simpson"), "use graded, midpoint, gauss-legendre"),
         (lambda *g: sl.occlusion(*g, patch=2, stride=3), "do not cover"),
         (lambda *g: sl.occlusion(*g, patch=9), "do not cover"),
         (lambda *g: sl.occlusion(*g, value=[0.1, 0.2]), "one a channel"),
