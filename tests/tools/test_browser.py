@@ -8,6 +8,7 @@ compressed, as every web host does.
 import functools
 import gzip
 import http.server
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ CHROMIUM = executable()
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.skipif("BOOK_BROWSER" not in os.environ, reason="BOOK_BROWSER=1 asks for the browser"),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (Debian: apt install chromium)"),
 ]
 

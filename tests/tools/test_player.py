@@ -1,5 +1,6 @@
 """The frame player in a real browser: it plays, pauses, follows the slider, and does what the reader asks of it."""
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ CHROMIUM = executable()
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.skipif("BOOK_BROWSER" not in os.environ, reason="BOOK_BROWSER=1 asks for the browser"),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (Debian: apt install chromium)"),
 ]
 
