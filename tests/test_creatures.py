@@ -13,7 +13,7 @@ from matplotlib.path import Path as Outline
 from torch import Tensor, nn
 
 import saliency_lib as sl
-from saliency_lib.models import creature_convnet, training
+from saliency_lib.models import creature_convnet, training, weights
 from saliency_lib.models.recipes import RECIPES
 
 drawing = sys.modules["saliency_lib.datasets.creatures"]
@@ -142,7 +142,7 @@ def test_the_network_is_of_the_papers_kind(model: sl.Classifier) -> None:
     kinds = [type(module) for module in model.network.modules() if not list(module.children())]
     assert set(kinds) == {nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.Flatten, nn.Linear}
     assert (model.size, model.categories) == (64, drawing.CATEGORIES)
-    assert creature_convnet.WEIGHTS_FILE.stat().st_size < 1_000_000
+    assert weights.data_file("creature_convnet").stat().st_size < 1_000_000
 
 
 def test_the_normalization_is_that_of_the_drawings() -> None:
@@ -156,9 +156,9 @@ def test_it_knows_drawings_it_has_never_seen(model: sl.Classifier) -> None:
 
 
 def test_the_weights_are_the_committed_ones_and_listed() -> None:
-    content = creature_convnet.WEIGHTS_FILE.read_bytes()
+    content = weights.data_file("creature_convnet").read_bytes()
     assert hashlib.sha256(content).hexdigest() == creature_convnet.WEIGHTS_SHA256
-    readme = creature_convnet.WEIGHTS_FILE.with_name("README.md").read_text("utf-8")
+    readme = weights.data_file("creature_convnet").with_name("README.md").read_text("utf-8")
     assert creature_convnet.WEIGHTS_SHA256 in readme
     assert list(sl.available_models())[2] == "creature_convnet"
     assert sl.available_models()["creature_convnet"] == "embedded"
@@ -166,12 +166,12 @@ def test_the_weights_are_the_committed_ones_and_listed() -> None:
 
 @pytest.mark.parametrize("damage", ["one bit", "cut", "empty", "missing"])
 def test_damaged_weights_are_refused(damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    content = bytearray(creature_convnet.WEIGHTS_FILE.read_bytes())
+    content = bytearray(weights.data_file("creature_convnet").read_bytes())
     content[len(content) // 2] ^= 1
     if damage != "missing":
         length = {"one bit": len(content), "cut": 1000, "empty": 0}[damage]
         (tmp_path / "weights.pt").write_bytes(content[:length])
-    monkeypatch.setattr(creature_convnet, "WEIGHTS_FILE", tmp_path / "weights.pt")
+    monkeypatch.setattr(weights, "data_file", lambda name: tmp_path / "weights.pt")
     with pytest.raises(sl.ModelError, match="no weights in" if damage == "missing" else "damaged") as caught:
         sl.load_model("creature_convnet")
     assert "install saliency_lib anew" in str(caught.value) or damage  # long paths are cut in the middle

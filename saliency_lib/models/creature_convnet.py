@@ -8,19 +8,13 @@ networks have cleaner input gradients and class images than ordinary ones (Engst
 shows so clearly, one that was trained in the usual way shows less clearly; with `--plain` the command makes that one.
 """
 
-import importlib.resources
-from pathlib import Path
-
-import torch
 from torch import Tensor, nn
 
 from saliency_lib.categories import Head
 from saliency_lib.datasets.creatures import CATEGORIES
-from saliency_lib.errors import ModelError
 from saliency_lib.models.model import Model
-from saliency_lib.models.weights import read_weights
+from saliency_lib.models.weights import load_trained
 
-WEIGHTS_FILE = Path(str(importlib.resources.files("saliency_lib.data") / "creature_convnet.pt"))
 WEIGHTS_SHA256 = "5c083567e5e29112bf4a8558ea33bba4b196313b292cd101add7d81b6fe42472"
 MEAN, STD = (0.48, 0.45, 0.44), (0.29, 0.27, 0.27)
 SIZE = 64
@@ -47,21 +41,7 @@ class CreatureConvNet(nn.Module):
         return self.classifier(self.features(images))
 
 
-def trained_creature_convnet() -> CreatureConvNet:
-    """The network with its trained weights, in evaluation mode.
-
-    Raises `ModelError` if the file is missing or does not have the expected SHA-256.
-    """
-    try:
-        weights = read_weights(WEIGHTS_FILE, WEIGHTS_SHA256, "install saliency_lib anew")
-    except FileNotFoundError:
-        raise ModelError(f"there are no weights in {WEIGHTS_FILE}: install saliency_lib anew") from None
-    with torch.random.fork_rng(devices=[]):  # random initial weights are replaced at once: leave the caller's RNG alone
-        network = CreatureConvNet()
-    network.load_state_dict({name: values.float() for name, values in weights.items()})
-    return network.eval()
-
-
 def load(name: str) -> Model:
-    """The trained network as a `Model`."""
-    return Model(trained_creature_convnet(), MEAN, STD, Head("softmax", CATEGORIES), SIZE)
+    """The trained network as a `Model`. Raises `ModelError` if its weights are missing or damaged."""
+    network = load_trained(CreatureConvNet, name, WEIGHTS_SHA256)
+    return Model(network, MEAN, STD, Head("softmax", CATEGORIES), SIZE)
