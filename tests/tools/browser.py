@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import pytest
 import websocket
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -34,6 +35,13 @@ FLAGS = [
 def executable() -> str | None:
     """Path of a Chromium on this machine, or None; `CHROMIUM` names one elsewhere."""
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+IN_A_BROWSER = [
+    pytest.mark.browser,
+    pytest.mark.skipif(executable() is None, reason="no Chromium here (Debian: apt install chromium)"),
+]
+"""The marks of a file of tests in a browser."""
 
 
 @dataclass

@@ -8,14 +8,13 @@ compressed, as every web host does.
 import functools
 import gzip
 import http.server
-import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from browser import Browser, Visit, executable
+from browser import IN_A_BROWSER, Browser, Visit, executable
 from conftest import alt_problem, make_book
 
 from tools import refresh, site, vendor
@@ -26,11 +25,7 @@ FIRST_PAGE = 700_000
 PHONE = 390
 CHROMIUM = executable()
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif("BOOK_BROWSER" not in os.environ, reason="BOOK_BROWSER=1 asks for the browser"),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (Debian: apt install chromium)"),
-]
+pytestmark = IN_A_BROWSER
 
 STATE = """(() => {
   const article = document.querySelector('.bd-article') || document.querySelector('main');
@@ -226,7 +221,8 @@ def test_a_figure_opens_large_and_closes(browser: Browser, tiny: Served) -> None
     browser.evaluate("document.querySelector('a.enlarge img').click()")
     width = "(document.querySelector('dialog[open] img') || {}).clientWidth"
     assert browser.evaluate(width) >= 1.5 * PHONE
-    browser.evaluate("document.querySelector('dialog[open] button').click()")
+    closed = "const dialog = document.querySelector('dialog[open]'); dialog.addEventListener('close', done)"
+    browser.evaluate(f"new Promise((done) => {{ {closed}; dialog.querySelector('button').click(); }})")
     assert browser.evaluate("document.querySelectorAll('dialog').length") == 0
     assert browser.evaluate("document.activeElement.className") == "enlarge"
 

@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import os
 import subprocess
 import sys
 import time
@@ -106,7 +105,6 @@ LOOK = """(() => {
 
 
 @pytest.mark.browser
-@pytest.mark.skipif("BOOK_BROWSER" not in os.environ, reason="BOOK_BROWSER=1 asks for the browser")
 @pytest.mark.skipif(executable() is None, reason="no Chromium here (Debian: apt install chromium)")
 @pytest.mark.skipif(not importlib.util.find_spec("jupyterlab") or not LAB.is_file(), reason="no JupyterLab here")
 def test_a_live_slider_changes_its_figure(lab: str) -> None:

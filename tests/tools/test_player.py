@@ -1,22 +1,17 @@
 """The frame player in a real browser: it plays, pauses, follows the slider, and does what the reader asks of it."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browser import Browser, executable
+from browser import IN_A_BROWSER, Browser, executable
 from PIL import Image
 
 from saliency_lib import widgets
 
 CHROMIUM = executable()
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif("BOOK_BROWSER" not in os.environ, reason="BOOK_BROWSER=1 asks for the browser"),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (Debian: apt install chromium)"),
-]
+pytestmark = IN_A_BROWSER
 
 STATE = """(() => {
   const player = document.querySelector('.frame-player'), slider = player.querySelector('input');
