@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -25,12 +26,15 @@ sl.creatures, sl.localize, sl.class_image, sl.available_models
 assert not imported(*heavy), imported(*heavy)
 sl.class_image(model, "espresso", steps=1, size=32, priors="recommended")
 assert imported(*heavy) == ["tqdm.auto"], imported(*heavy)
+from saliency_lib.cli.main import main
+main(["saliency", "coffee", "--out", sys.argv[1]])
+assert imported(*heavy) == ["matplotlib", "tqdm.auto"], imported(*heavy)
 """
 
 
-def test_nothing_is_imported_before_it_is_used() -> None:
+def test_nothing_is_imported_before_it_is_used(tmp_path: Path) -> None:
     """Neither by the package, nor by PyTorch on behalf of what it is asked to do."""
-    run = subprocess.run([sys.executable, "-c", USES], capture_output=True, text=True, check=False)
+    run = subprocess.run([sys.executable, "-c", USES, str(tmp_path / "map.png")], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
 
 

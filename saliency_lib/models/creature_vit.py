@@ -6,7 +6,6 @@ the package; `python -m saliency_lib train creature_vit` trains it.
 """
 
 from torch import nn
-from torchvision.models import VisionTransformer
 
 from saliency_lib.categories import Head
 from saliency_lib.datasets.creatures import CATEGORIES
@@ -20,6 +19,8 @@ SHA256 = {"creature_vit": "14483ec649da573509f32158c2d9e4b715e932cb6b757dcb9d7a2
 
 def creature_vit() -> nn.Module:
     """Normalized images (N, 3, 64, 64) to scores (N, 10)."""
+    from torchvision.models import VisionTransformer
+
     return VisionTransformer(
         image_size=SIZE,
         patch_size=PATCH,
