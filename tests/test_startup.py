@@ -34,7 +34,9 @@ assert imported(*heavy) == ["matplotlib", "tqdm.auto"], imported(*heavy)
 
 def test_nothing_is_imported_before_it_is_used(tmp_path: Path) -> None:
     """Neither by the package, nor by PyTorch on behalf of what it is asked to do."""
-    run = subprocess.run([sys.executable, "-c", USES, str(tmp_path / "map.png")], capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        [sys.executable, "-c", USES, str(tmp_path / "map.png")], capture_output=True, text=True, check=False
+    )
     assert run.returncode == 0, run.stderr
 
 
