@@ -41,6 +41,7 @@ from .methods.gradients import top_class_maps as top_class_maps
 from .methods.integrated_gradients import completeness_gap as completeness_gap
 from .methods.integrated_gradients import integrated_gradients as integrated_gradients
 from .methods.layers import layer_saliency as layer_saliency
+from .methods.lime import lime as lime
 from .methods.maps import rank_correlation as rank_correlation
 from .methods.maps import reduce_channels as reduce_channels
 from .methods.method import Method as Method
@@ -48,7 +49,9 @@ from .methods.method import find_method as find_method
 from .methods.object_map import object_map as object_map
 from .methods.occlusion import occlusion as occlusion
 from .methods.relu_rules import relu_rule as relu_rule
+from .methods.shap import shap as shap
 from .methods.smoothgrad import smoothgrad as smoothgrad
+from .methods.superpixels import superpixels as superpixels
 from .models.activations import tokens as tokens
 from .models.load import available_models as available_models
 from .models.load import device as device

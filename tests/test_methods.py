@@ -326,7 +326,7 @@ def test_a_bar_is_shown_where_it_is_wanted(net: nn.Module, images: Tensor, capsy
         (lambda *g: sl.smoothgrad(*g, noise=-1), "noise is a share"),
         (lambda *g: sl.smoothgrad(*g, batch_size=0), "batch_size should be"),
         (lambda *g: sl.integrated_gradients(*g, steps=True), "steps should be"),
-        (lambda *g: sl.integrated_gradients(*g, baseline="gray"), "use black, blurred, noise"),
+        (lambda *g: sl.integrated_gradients(*g, baseline="green"), "use black, gray, blurred, noise"),
         (lambda *g: sl.integrated_gradients(*g, baseline=[]), "no baseline"),
         (lambda *g: sl.integrated_gradients(*g, baseline=torch.zeros(1, 3, 4, 4)), "expected a baseline"),
         (lambda *g: sl.integrated_gradients(*g, quadrature="simpson"), "use graded, midpoint, gauss-legendre"),

@@ -9,6 +9,7 @@ layers        the derivative at a layer
 grad_cam      which channels of a late layer matter, and where they are active
 object_map    both of these, added up
 versions      many versions of an image, a batch at a time: smoothgrad, integrated_gradients, occlusion
+superpixels   an image with some of its pieces, and the rest painted over: lime, shap
 baselines     what an image is compared with
 deconvnet     a network run backward, layer by layer
 """

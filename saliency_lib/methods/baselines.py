@@ -1,4 +1,4 @@
-"""What an image is compared with: no light, itself without detail, noise, images of your own, or several of these."""
+"""What an image is compared with: no light, gray, itself without detail, noise, images of your own, or several."""
 
 from collections.abc import Callable, Sequence
 
@@ -21,6 +21,7 @@ def blurred(I: Tensor) -> Tensor:
 
 BASELINES: dict[str, Callable[[Tensor, Generator], Tensor]] = {
     "black": lambda I, random: torch.zeros_like(I),
+    "gray": lambda I, random: torch.full_like(I, 0.5),
     "blurred": lambda I, random: blurred(I),
     "noise": lambda I, random: torch.rand(I.shape[1:], generator=random, dtype=torch.float64, device="cpu").to(I),
 }

@@ -118,11 +118,11 @@ def integrated_gradients(
 ) -> Tensor:
     """Each pixel's share of S(I) - S(I'), (I - I') times the mean of dS/dI from I' to I: (N, C, H, W), signed.
 
-    Sundararajan et al. (2017), equation 1; its unit is that of the score. The baseline I' is `"black"`, `"blurred"` (a
-    Gaussian of a twentieth of the shorter side), `"noise"`, images of your own, or a list of such, over which the mean
-    is taken. `steps` nodes are laid by `quadrature`: `"graded"`, `"midpoint"` or `"gauss-legendre"`. Without a target
-    the class is the top one of the image itself. One `seed` gives one result. `batch_size`, `progress`: see
-    `smoothgrad`.
+    Sundararajan et al. (2017), equation 1; its unit is that of the score. The baseline I' is `"black"`, `"gray"`,
+    `"blurred"` (a Gaussian of a twentieth of the shorter side), `"noise"`, images of your own, or a list of such, over
+    which the mean is taken. `steps` nodes are laid by `quadrature`: `"graded"`, `"midpoint"` or `"gauss-legendre"`.
+    Without a target the class is the top one of the image itself. One `seed` gives one result. `batch_size`,
+    `progress`: see `smoothgrad`.
 
     Arguments and errors as in `input_gradient`; `SaliencyError` for settings that cannot be used.
     Reference: `saliency_lib/methods/integrated_gradients.py` says when it fails.

@@ -5,6 +5,8 @@
 I_P is the image with the square P painted over in one value. This asks for the effect of a real change, not of an
 infinitesimal one, and needs no derivative: any network will do. Source: Zeiler and Fergus (2014), section 4.2.
 
+With `segments` superpixels are covered in turn instead of squares (`sl.superpixels` makes some).
+
 Cost: one forward pass a square, 49 for squares of 32 pixels side by side in 224, and one more for the image itself. It
 fails where two parts say the same: cover either one, and the other still carries the score. What is painted is
 something too, a gray square that the network may take for a thing; and the map is as coarse as the squares.
@@ -13,10 +15,12 @@ something too, a gray square that the network may take for a thing; and the map 
 import math
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from saliency_lib.errors import SaliencyError
+from saliency_lib.methods.superpixels import COUNT, SuperpixelMethod
 from saliency_lib.methods.versions import VersionMethod
 from saliency_lib.models.counting import whole
 from saliency_lib.targets import Target
@@ -45,10 +49,7 @@ class Occlusion(VersionMethod):
         self.stride = whole("stride", self.patch if stride is None else stride, 1)
         if self.stride > self.patch or self.patch > shortest:
             raise SaliencyError(f"squares of {self.patch} pixels, {self.stride} apart, do not cover {shortest} pixels")
-        paint = torch.as_tensor(value).to(self.I).reshape(-1, 1, 1)
-        if len(paint) not in (1, self.I.shape[1]) or not paint.isfinite().all():
-            raise SaliencyError(f"the value to paint is one finite number, or one a channel, and not {value!r}")
-        self.paint = paint
+        self.paint = _paint(value, self.I)
 
     def squares(self) -> list[tuple[slice, slice]]:
         """Where the squares lie; those that reach beyond the last row or column are cut off there."""
@@ -77,6 +78,36 @@ class Occlusion(VersionMethod):
         return fall / count
 
 
+class SuperpixelOcclusion(SuperpixelMethod):
+    """`occlusion` by superpixels, for one target after another."""
+
+    name = "occlusion-superpixels"
+    title = "occlusion by superpixels"
+
+    def __init__(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        *,
+        segments: Tensor | None = None,
+        superpixels: int = COUNT,
+        value: float | Sequence[float] = 0.5,
+        batch_size: int = 8,
+        progress: bool | None = None,
+    ) -> None:
+        more = {"batch_size": batch_size, "progress": progress, "superpixels": superpixels}
+        super().__init__(model, images, segments=segments, **more)  # type: ignore[arg-type]
+        self.baseline = _paint(value, self.I).expand_as(self.I)
+
+    def draw(self, count: int, random: Generator) -> Tensor:
+        """All superpixels, and all but one of them in turn."""
+        return torch.cat([torch.ones(1, count), 1 - torch.eye(count)]).bool().to(self.I.device)
+
+    def weigh(self, shown: np.ndarray, S: np.ndarray) -> np.ndarray:
+        """How far the score falls without each."""
+        return S[0] - S[1:]
+
+
 def occlusion(
     model: nn.Module,
     images: Tensor,
@@ -84,11 +115,12 @@ def occlusion(
     *,
     patch: int | None = None,
     stride: int | None = None,
+    segments: Tensor | None = None,
     value: float | Sequence[float] = 0.5,
     batch_size: int = 8,
     progress: bool | None = None,
 ) -> Tensor:
-    """How far the score falls on average when a square over the pixel is covered, S(I) - S(I_P): (N, H, W), signed.
+    """How far the score falls on average when a piece over the pixel is covered, S(I) - S(I_P): (N, H, W), signed.
 
     Zeiler and Fergus (2014), section 4.2; its unit is that of the score, and negative where covering raises it. `patch`
     is the side of the squares in pixels, by default a seventh of the image's shorter side; `stride`, their distance, is
@@ -98,7 +130,21 @@ def occlusion(
     Images, target and errors as in `input_gradient`, but the network need not be differentiable; `SaliencyError` for
     squares that leave pixels out. Reference: `saliency_lib/methods/occlusion.py` says when it fails.
     """
-    prepared = Occlusion(
-        model, images, patch=patch, stride=stride, value=value, batch_size=batch_size, progress=progress
+    if segments is None:
+        squares = Occlusion(
+            model, images, patch=patch, stride=stride, value=value, batch_size=batch_size, progress=progress
+        )
+        return squares.maps(target)
+    if patch is not None or stride is not None:
+        raise SaliencyError("either segments are covered or squares: give segments, or patch and stride")
+    pieces = SuperpixelOcclusion(
+        model, images, segments=segments, value=value, batch_size=batch_size, progress=progress
     )
-    return prepared.maps(target)
+    return pieces.maps(target)
+
+
+def _paint(value: float | Sequence[float], I: Tensor) -> Tensor:
+    paint = torch.as_tensor(value).to(I).reshape(-1, 1, 1)
+    if len(paint) not in (1, I.shape[1]) or not paint.isfinite().all():
+        raise SaliencyError(f"the value to paint is one finite number, or one a channel, and not {value!r}")
+    return paint

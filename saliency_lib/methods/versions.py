@@ -40,6 +40,10 @@ class Seen(NamedTuple):
     result: Tensor
 
 
+Version = tuple[int, int, Tensor]
+"""The number of a version, the number of the image that it is one of, and its pixels (C, H, W)."""
+
+
 class VersionMethod(Method):
     """A method that asks the network about versions of the images; one forward pass prepares.
 
@@ -64,16 +68,19 @@ class VersionMethod(Method):
 
     def numbers(self, versions: Iterable[Tensor], count: int, target: Target) -> Iterator[Seen]:
         """S of each of `count` versions (N, C, H, W) of the images."""
-        return self._each(versions, count, target, differentiate=False)
+        return self._each(_singly(versions), count * len(self.I), target, differentiate=False)
+
+    def numbers_of(self, versions: Iterable[Version], count: int, target: Target) -> Iterator[Seen]:
+        """S of each of `count` versions in all, where the images do not have as many of them each."""
+        return self._each(iter(versions), count, target, differentiate=False)
 
     def gradients(self, versions: Iterable[Tensor], count: int, target: Target) -> Iterator[Seen]:
         """dS / dI (C, H, W) at each of `count` versions (N, C, H, W) of the images."""
-        return self._each(versions, count, target, differentiate=True)
+        return self._each(_singly(versions), count * len(self.I), target, differentiate=True)
 
-    def _each(self, versions: Iterable[Tensor], count: int, target: Target, *, differentiate: bool) -> Iterator[Seen]:
-        stream = ((v, row, image) for v, images in enumerate(versions) for row, image in enumerate(images))
-        batches = iter(lambda: list(islice(stream, self.batch_size)), [])
-        total = math.ceil(count * len(self.I) / self.batch_size)
+    def _each(self, versions: Iterator[Version], count: int, target: Target, *, differentiate: bool) -> Iterator[Seen]:
+        batches = iter(lambda: list(islice(versions, self.batch_size)), [])
+        total = math.ceil(count / self.batch_size)
         for batch in counted(batches, total, "batch", self.progress):
             places, rows, images = zip(*batch, strict=True)
             results = self._results(torch.stack(images), rows, target, differentiate)
@@ -87,6 +94,10 @@ class VersionMethod(Method):
                 answer = ask(self.model, x, layers_of(target))
             S = select(answer, settled(target, self.answer, torch.tensor(rows)))
             return gradient(S.sum(), x) if differentiate else S
+
+
+def _singly(versions: Iterable[Tensor]) -> Iterator[Version]:
+    return ((v, row, image) for v, images in enumerate(versions) for row, image in enumerate(images))
 
 
 def settled(target: Target, answer: Answer, rows: Tensor) -> Target:

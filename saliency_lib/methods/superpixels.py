@@ -1,0 +1,106 @@
+"""Superpixels: pieces of an image of one color each, and what methods share that show a network only some of them.
+
+    segments = sl.superpixels(images, 50)       # (N, H, W), about 50 numbers, one a piece
+
+A coalition is a set of pieces that are shown; the others are painted over with a baseline. The pieces are found by SLIC
+(Achanta et al., 2012): k-means of the pixels by color and place together, as scikit-image computes it. A map by pieces
+can be no finer than they are, and one that cuts through the object blames its surroundings too.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from saliency_lib.errors import ImageError, SaliencyError
+from saliency_lib.images import check_images, covering
+from saliency_lib.methods.baselines import Baseline, baselines_of
+from saliency_lib.methods.versions import Version, VersionMethod
+from saliency_lib.models.counting import whole
+from saliency_lib.targets import Target
+
+COUNT = 50
+"""About how many superpixels an image has, if nobody says."""
+
+
+def superpixels(images: Tensor, count: int = COUNT) -> Tensor:
+    """The number of the superpixel that each pixel belongs to, (N, H, W), from 0: about `count` of them in an image.
+
+    SLIC (Achanta et al., 2012), by scikit-image. They are connected, and have about one size. Raises `ImageError` for
+    bad images. Reference: `saliency_lib/methods/superpixels.py`.
+    """
+    from skimage.segmentation import slic  # here, because it takes a second to import
+
+    pixels = check_images(images).detach().cpu().double().movedim(1, 3).numpy()
+    found = [slic(image, whole("count", count, 1), compactness=10, start_label=0, channel_axis=2) for image in pixels]
+    return covering(torch.from_numpy(np.stack(found)).long(), images)
+
+
+class SuperpixelMethod(VersionMethod):
+    """A method that shows the network coalitions of superpixels: a subclass says which, and what their scores say.
+
+    `segments` (N, H, W) holds the number of every pixel's piece, from 0 and with none left out; without it SLIC finds
+    about `superpixels` of them. What is not shown has the pixels of `baseline`.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        *,
+        segments: Tensor | None = None,
+        superpixels: int = COUNT,
+        baseline: Baseline = "gray",
+        seed: int = 0,
+        batch_size: int = 8,
+        progress: bool | None = None,
+    ) -> None:
+        super().__init__(model, images, batch_size=batch_size, progress=progress)
+        self.segments = _segments(self.I, segments, superpixels)
+        self.seed = whole("seed", seed, 0)
+        (self.baseline,) = baselines_of([baseline], self.I, torch.Generator().manual_seed(self.seed))  # type: ignore[list-item]
+        # Each image begins the random numbers anew, so that none depends on another.
+        counts = [int(segments.max()) + 1 for segments in self.segments]
+        self.coalitions = [self.draw(count, torch.Generator().manual_seed(self.seed)) for count in counts]
+
+    def draw(self, count: int, random: torch.Generator) -> Tensor:
+        """The coalitions of `count` superpixels to be shown, (samples, count), true where a piece is shown."""
+        raise NotImplementedError
+
+    def weigh(self, shown: np.ndarray, S: np.ndarray) -> np.ndarray:
+        """One number a superpixel, (count,), from the coalitions (samples, count) and their scores (samples,)."""
+        raise NotImplementedError
+
+    def _versions(self) -> Iterator[Version]:
+        for row, coalitions in enumerate(self.coalitions):
+            for version, shown in enumerate(coalitions):
+                yield version, row, torch.where(shown[self.segments[row]], self.I[row], self.baseline[row])
+
+    def scores(self, target: Target = None) -> list[np.ndarray]:
+        """S of every coalition, for each image (samples,) in float64."""
+        S = [np.empty(len(coalitions)) for coalitions in self.coalitions]
+        for seen in self.numbers_of(self._versions(), sum(map(len, S)), target):
+            S[seen.row][seen.version] = seen.result.item()
+        return S
+
+    def weights(self, target: Target = None) -> list[Tensor]:
+        """One number a superpixel, for each image (count,) in float64."""
+        scores = zip(self.coalitions, self.scores(target), strict=True)
+        return [torch.from_numpy(self.weigh(shown.cpu().numpy(), S)) for shown, S in scores]
+
+    def _maps(self, target: Target) -> Tensor:
+        pieces = zip(self.weights(target), self.segments, strict=True)
+        return torch.stack([weights.to(self.I)[segments] for weights, segments in pieces])
+
+
+def _segments(I: Tensor, segments: Tensor | None, count: int) -> Tensor:
+    if segments is None:
+        return superpixels(I, count).to(I.device)
+    N, _, H, W = I.shape
+    if not isinstance(segments, Tensor) or segments.is_floating_point() or segments.shape not in [(N, H, W), (1, H, W)]:
+        got = tuple(segments.shape) if isinstance(segments, Tensor) else type(segments).__name__
+        raise ImageError(f"segments are whole numbers of shape {(N, H, W)}, and got {got}")
+    if any(one.unique().tolist() != list(range(int(one.max()) + 1)) for one in segments):
+        raise SaliencyError("the numbers of the segments should be 0, 1, 2, ..., and none left out")
+    return segments.detach().long().to(I.device).expand(N, H, W)
