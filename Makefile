@@ -2,10 +2,11 @@
 PYTHON ?= python3
 BOOK = @$(PYTHON) -m tools.environment
 
-.PHONY: book test serve notebooks check clean
+.PHONY: book test serve notebooks check course clean
 book:   ; $(BOOK) book
 test:   ; $(BOOK) test
 serve:  ; $(BOOK) serve
 notebooks: ; $(BOOK) notebooks
 check:  ; $(BOOK) check
+course: ; $(BOOK) course
 clean:  ; @rm -rf _build

@@ -38,17 +38,22 @@ def notebooks(project: Project) -> dict[Path, str]:
 
 def notebook(markdown: Markdown) -> NotebookNode:
     """The generated copy of one chapter."""
-    cells, folded = head(markdown.project, markdown.page), []
-    for cell in read(markdown.page).cells:
-        cells += converted(cell, markdown)
-        if cell.cell_type == "markdown" and "{solution-start}" in cell.source:
-            # Colab folds what follows a heading; a <details> cannot reach over code cells.
-            folded.append(cell.id)
+    cells = read(markdown.page).cells
+    # Colab folds what follows a heading; a <details> cannot reach over code cells.
+    folded = [cell.id for cell in cells if cell.cell_type == "markdown" and "{solution-start}" in cell.source]
+    fold = {"provenance": [], "toc_visible": True, "collapsed_sections": folded}
+    return new_notebook(cells=plain(markdown, cells), metadata={**METADATA, "colab": fold})
+
+
+def plain(markdown: Markdown, cells: list[NotebookNode]) -> list[NotebookNode]:
+    """Cells of a chapter as any notebook program shows them, with an installation before and the works cited after."""
+    result = head(markdown.project, markdown.page)
+    for cell in cells:
+        result += converted(cell, markdown)
     if markdown.cited:
         works = [markdown.bibliography.reference(key) for key in sorted(markdown.cited)]
-        cells.append(new_markdown_cell("## Works cited\n\n" + "\n".join(works), id="works-cited"))
-    fold = {"provenance": [], "toc_visible": True, "collapsed_sections": folded}
-    return new_notebook(cells=cells, metadata={**METADATA, "colab": fold})
+        result.append(new_markdown_cell("## Works cited\n\n" + "\n".join(works), id="works-cited"))
+    return result
 
 
 def head(project: Project, page: Path) -> list[NotebookNode]:

@@ -1,0 +1,1 @@
+"""A course from the book: notebooks for students and teachers, graded assignments, slides, editions."""

@@ -1,0 +1,54 @@
+"""What a course takes from the book, written to `_build/course/`: `make course`.
+
+student/      the chapters without solutions            instructor/   the chapters with solutions and marking guides
+nbgrader/     four problem sets and a project: sources with hidden tests, and what students get
+"""
+
+import shutil
+import zipfile
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from tools.course import grading
+from tools.course.assignments import assignments
+from tools.course.versions import versions
+from tools.project import Project
+from tools.tidy import dumps, replace
+
+KINDS = ("student", "instructor")
+
+
+def folder(project: Project) -> Path:
+    """Where a course is written."""
+    return project.root / "_build" / "course"
+
+
+def write(project: Project) -> None:
+    """Make everything anew; what was graded in the nbgrader folder stays."""
+    top = folder(project)
+    for kind in KINDS:
+        shutil.rmtree(top / kind, ignore_errors=True)
+        lay(top / kind, versions(project, instructor=kind == "instructor"))
+    listed = assignments(project)
+    grading.lay(top / "nbgrader", listed)
+    grading.release(top / "nbgrader", listed)
+    print(f"The course is in {top}: student/, instructor/, nbgrader/.")
+
+
+def lay(target: Path, notebooks: dict[str, NotebookNode]) -> None:
+    """Write notebooks into a folder."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name, notebook in notebooks.items():
+        replace(target / name, dumps(notebook))
+
+
+def attach(project: Project, site: Path) -> None:
+    """Lay the student's and the instructor's notebooks into a built site, as `downloads/KIND.zip`."""
+    (site / "downloads").mkdir(exist_ok=True)
+    for kind in KINDS:
+        notebooks = versions(project, instructor=kind == "instructor")
+        with zipfile.ZipFile(site / "downloads" / f"{kind}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, notebook in notebooks.items():
+                # A fixed date: the same notebooks are the same archive.
+                archive.writestr(zipfile.ZipInfo(f"{kind}/{name}"), dumps(notebook), zipfile.ZIP_DEFLATED)
