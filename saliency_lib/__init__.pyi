@@ -42,6 +42,7 @@ from .methods.integrated_gradients import completeness_gap as completeness_gap
 from .methods.integrated_gradients import integrated_gradients as integrated_gradients
 from .methods.layers import layer_saliency as layer_saliency
 from .methods.lime import lime as lime
+from .methods.lrp import lrp as lrp
 from .methods.maps import rank_correlation as rank_correlation
 from .methods.maps import reduce_channels as reduce_channels
 from .methods.method import Method as Method

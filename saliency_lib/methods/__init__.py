@@ -11,5 +11,6 @@ object_map    both of these, added up
 versions      many versions of an image, a batch at a time: smoothgrad, integrated_gradients, occlusion
 superpixels   an image with some of its pieces, and the rest painted over: lime, shap
 baselines     what an image is compared with
+lrp           the score, handed down layer by layer
 deconvnet     a network run backward, layer by layer
 """
