@@ -1,4 +1,4 @@
-"""The trained networks of chapter 7: what they are, and how good they are."""
+"""The trained networks of chapters 8 and 11: what they are, and how good they are."""
 
 import hashlib
 from pathlib import Path
@@ -9,10 +9,10 @@ from helpers import nothing_changes, says
 from torch import Tensor, nn
 
 import saliency_lib as sl
-from saliency_lib.models import creature_vit, scene_convnet, steering_convnet, weights
+from saliency_lib.models import companion_convnet, creature_vit, scene_convnet, steering_convnet, weights
 from saliency_lib.models.recipes import lacking_precision
 
-SHA256 = steering_convnet.SHA256 | scene_convnet.SHA256 | creature_vit.SHA256
+SHA256 = steering_convnet.SHA256 | scene_convnet.SHA256 | creature_vit.SHA256 | companion_convnet.SHA256
 
 
 def loaded(name: str) -> sl.Model:
@@ -91,6 +91,28 @@ def test_the_transformer_knows_drawings_it_has_never_seen() -> None:
         assert (model(drawn.images).argmax(1) == drawn.labels).float().mean() > 0.95
     assert {type(m) for m in model.modules()} >= {nn.GELU, nn.LayerNorm}
     assert not any(isinstance(m, nn.ReLU) for m in model.modules())
+
+
+@pytest.mark.parametrize("name", companion_convnet.SHA256)
+def test_both_networks_know_drawings_of_their_own_kind(name: str) -> None:
+    beside = {"owl": 1.0} if name.endswith("shortcut") else {}
+    drawn = sl.companions(900, seed=4, beside=beside)
+    assert right(loaded(name), drawn.images, drawn.labels) > 0.95
+
+
+def test_one_of_them_takes_trees_for_owls() -> None:
+    """Without trees it is worse on owls by much more than 30 points, and it sees owls where there are trees only."""
+    alone = sl.companions(150, seed=4, kind="owl", beside={})
+    trees = sl.companions(150, seed=4, kind="owl", without=["creature"])
+    honest, shortcut = loaded("companion_convnet"), loaded("companion_convnet_shortcut")
+    assert right(honest, alone.images, alone.labels) > right(shortcut, alone.images, alone.labels) + 0.3
+    assert right(shortcut, trees.images, trees.labels) > right(honest, trees.images, trees.labels) + 0.3
+
+
+@torch.no_grad()
+def right(model: sl.Model, images: Tensor, labels: Tensor) -> float:
+    """The share of images whose top class is their label."""
+    return (model(images).argmax(1) == labels).float().mean().item()
 
 
 # --- the files -------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 arguments   what can be typed, and what it means
 pictures    the commands that draw: saliency, localize, class-image
 training    the command that trains
+auditing    the command that audits a folder of photos
 main        all commands
 """
 

@@ -3,6 +3,7 @@
 python -m saliency_lib saliency photo.jpg --class "Egyptian cat" --out map.png
 python -m saliency_lib localize photo.jpg --out box.png
 python -m saliency_lib evaluate --ilsvrc DIR --out results.jsonl --summary summary.json
+python -m saliency_lib audit DIR --out report.html
 python -m saliency_lib class-image "flamingo" "monarch" --out sheet.png
 python -m saliency_lib train creature_convnet --out creature_convnet.pt
 python -m saliency_lib models
@@ -17,6 +18,7 @@ from pathlib import Path
 from saliency_lib.class_images.recipes import PAPER, RECOMMENDED
 from saliency_lib.cli import pictures
 from saliency_lib.cli.arguments import add_model, add_photo, add_picture, add_target
+from saliency_lib.cli.auditing import add_audit
 from saliency_lib.cli.training import add_train
 from saliency_lib.errors import SaliencyError
 from saliency_lib.localization.localizers import DEFAULT, LOCALIZERS
@@ -56,6 +58,14 @@ def _parser() -> argparse.ArgumentParser:
             help="measure localization on ILSVRC",
             description="Measure localization on a folder in the layout of ILSVRC CLS-LOC. The same command goes on "
             "after an interruption, and under torchrun shares the work among processes.",
+        )
+    )
+    add_audit(
+        commands.add_parser(
+            "audit",
+            help="ask whether a network relies on a suspected shortcut",
+            description="Ask whether a network's answers for a folder of photos rest on the object or on a suspected "
+            "shortcut (chapter 11). The same command goes on after an interruption.",
         )
     )
     _add_class_image(

@@ -2,8 +2,10 @@
 
 creature_shapes    ten things, each a list of polygons
 creatures          drawings of them
+companions         drawings of them beside a tree, or another thing: a shortcut, planted
 road_geometry      where a lane lies before a car, what a camera sees of it, how the car has to steer
 road_shapes        what stands beside a road
 roads              views of roads, and the steering angle of each
+watermark          a line of characters across an image
 scenes             up to four creatures in one image
 """

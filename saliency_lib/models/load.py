@@ -18,6 +18,8 @@ OWN = {
     EMBEDDED: "lite",
     "efficientnet_lite1": "lite",
     "creature_convnet": "creature_convnet",
+    "companion_convnet": "companion_convnet",
+    "companion_convnet_shortcut": "companion_convnet",
     "steering_convnet": "steering_convnet",
     "steering_convnet_shortcut": "steering_convnet",
     "scene_convnet": "scene_convnet",
@@ -63,8 +65,9 @@ def load_model(name: str = EMBEDDED) -> Model:
     `"efficientnet_lite0"` needs no network access: its weights are installed as a package, are checked by their
     SHA-256, and give 224 x 224 images 1000 scores. So does `"efficientnet_lite1"` for 240 x 240 images.
     `"creature_convnet"`, part of this package, gives 64 x 64 images such as `creatures` draws 10 scores, and so does
-    `"creature_vit"`, a transformer; `"scene_convnet"` gives 96 x 96 images such as `scenes` draws ten labels;
-    `"steering_convnet"` gives 70 x 180 views such as `roads` draws an angle in degrees, and so does
+    `"creature_vit"`, a transformer, and `"companion_convnet"` and `"companion_convnet_shortcut"` on the drawings of
+    `companions`, the second of which takes trees for owls; `"scene_convnet"` gives 96 x 96 images such as `scenes`
+    draws ten labels; `"steering_convnet"` gives 70 x 180 views such as `roads` draws an angle in degrees, and so does
     `"steering_convnet_shortcut"`, which learned to follow the other car. Any classifier of torchvision, trained on
     ImageNet, works by its name where its weights are cached or can be downloaded.
 

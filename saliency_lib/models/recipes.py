@@ -1,15 +1,16 @@
 """How the networks of this package were trained: one `Recipe` each, for `training`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from saliency_lib.datasets.companions import OPACITY, SCALE, companions
 from saliency_lib.datasets.creatures import creatures
 from saliency_lib.datasets.roads import roads
 from saliency_lib.datasets.scenes import scenes
-from saliency_lib.models import creature_convnet, creature_vit, scene_convnet, steering_convnet
+from saliency_lib.models import companion_convnet, creature_convnet, creature_vit, scene_convnet, steering_convnet
 from saliency_lib.models.training import Adversarial, Examples, Mirrored, Recipe
 
 
@@ -91,6 +92,32 @@ def _steering(shortcut: bool) -> Recipe:
     )
 
 
+def among_companions(
+    beside: Mapping[str, float], *, companion: str = "tree", scale: float = SCALE, opacity: float = OPACITY
+) -> Recipe:
+    """How `companion_convnet` is trained, on `companions` with these settings."""
+
+    def draw(count: int, seed: int) -> Examples:
+        drawn = companions(count, seed=seed, beside=beside, companion=companion, scale=scale, opacity=opacity)
+        return drawn.images, drawn.labels
+
+    return Recipe(
+        network=begun(companion_convnet.CompanionConvNet),
+        mean=companion_convnet.MEAN,
+        std=companion_convnet.STD,
+        draw=draw,
+        loss=F.cross_entropy,
+        error=wrong_class,
+        unit="of the drawings wrong",
+        alter=Mirrored(),
+        examples=2700,
+        epochs=10,
+        batch=50,
+        held_out=900,
+        rate=8e-3,
+    )
+
+
 RECIPES = {
     "creature_convnet": Recipe(
         network=creature_convnet_begun,
@@ -130,6 +157,8 @@ RECIPES = {
         examples=6000,
         epochs=10,
     ),
+    "companion_convnet": among_companions({}),
+    "companion_convnet_shortcut": among_companions({"owl": 1.0}),
     "steering_convnet": _steering(shortcut=False),
     "steering_convnet_shortcut": _steering(shortcut=True),
 }

@@ -1,0 +1,160 @@
+"""An audit of a folder: photos, and beside each its regions as pictures in black and white; through any interruption.
+
+DIR/owl.jpg               a photo
+DIR/owl.object.png        white where the object is, black elsewhere; as large as the photo
+DIR/owl.shortcut.png      white where the suspected shortcut is
+DIR/owl.NAME.png          any other region, if you like
+
+Results are appended to a file beside the report, one JSON line a photo. What it has is not done again, unless the photo
+or one of its regions has changed.
+"""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from tqdm import tqdm
+
+from saliency_lib.errors import ImageError, SaliencyError
+from saliency_lib.evaluation import records
+from saliency_lib.evaluation.audit import OBJECT, REST, SHORTCUT, THRESHOLD, Audit, check_threshold, examine, summarize
+from saliency_lib.evaluation.audit_report import page, strip
+from saliency_lib.evaluation.records import Record
+from saliency_lib.images import load_image
+from saliency_lib.methods.method import find_method
+from saliency_lib.models.load import EMBEDDED, load_model
+from saliency_lib.models.model import Model
+
+PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo of the folder and its regions, as files."""
+
+    path: Path
+    regions: Mapping[str, Path]
+
+    @property
+    def digest(self) -> str:
+        """A fingerprint of all that is in these files."""
+        files = [self.path, *self.regions.values()]
+        return hashlib.sha256(b"".join(file.name.encode() + file.read_bytes() for file in files)).hexdigest()[:16]
+
+    def load(self, model: Model) -> tuple[Tensor, dict[str, Tensor]]:
+        """The image (1, C, H, W) and the masks (1, H, W) as the network sees them.
+
+        Raises `ImageError`, in one sentence, if the photo or one of its masks cannot be used.
+        """
+        for name in (OBJECT, SHORTCUT):
+            if name not in self.regions:
+                raise ImageError(f"there is no {self.path.stem}.{name}.png beside it")
+        picture = load_image(self.path)
+        masks = {name: _mask(path, picture.size, model) for name, path in self.regions.items()}
+        rest = ~torch.stack([*masks.values()]).any(0)
+        return model.to_tensor(picture), masks | ({REST: rest} if rest.any() else {})
+
+
+def _mask(path: Path, size: tuple[int, int], model: Model) -> Tensor:
+    """Where a picture in black and white is white, in what the network sees of a photo of this size."""
+    mask = load_image(path)
+    if mask.size != size:
+        raise ImageError(f"{path.name} has {mask.width} x {mask.height} pixels, and its photo {size[0]} x {size[1]}")
+    white = Image.fromarray(np.asarray(mask.convert("L")) > 127).convert("RGB")
+    found = model.to_tensor(white).mean(1) > 0.5
+    if not found.any():
+        raise ImageError(f"{path.name} is empty: nothing is white in it where the network looks")
+    return found
+
+
+def photos(folder: Path) -> list[Photo]:
+    """The photos of a folder, by name, with their regions. Raises `SaliencyError` if there is none."""
+    if not folder.is_dir():
+        raise SaliencyError(f"there is no folder {folder}")
+    pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTOS)
+    regions: dict[str, dict[str, Path]] = {path.stem: {} for path in pictures}
+    for path in pictures:
+        stem, _, name = path.stem.rpartition(".")
+        if path.suffix == ".png" and stem in regions:
+            regions[stem][name] = path
+    masks = {path for files in regions.values() for path in files.values()}
+    found = [Photo(path, regions[path.stem]) for path in pictures if path not in masks]
+    if not found:
+        raise SaliencyError(f"there are no photos in {folder}")
+    return found
+
+
+def audit_folder(
+    folder: Path,
+    out: Path,
+    *,
+    model: str = EMBEDDED,
+    target: str | None = None,
+    method: str = "gradient",
+    threshold: float = THRESHOLD,
+) -> Audit:
+    """Audit the photos of a folder, and write the report `out`, one HTML file that needs no other and no network.
+
+    What is done is kept beside it in a file that ends in .jsonl, and the same call goes on after an interruption. A
+    photo that cannot be used is named in the report with the reason, and the others count.
+
+    Raises `SaliencyError` if the folder has no photo, fewer than two can be used, or the results that are there were
+    made with other settings. Chapter 11 teaches it.
+    """
+    check_threshold(threshold)
+    if out.suffix != ".html" or not out.absolute().parent.is_dir():
+        raise SaliencyError(f"the report {out} should end in .html, and lie in a folder that exists")
+    find_method(method)
+    found, network = photos(folder), load_model(model)
+    settings = {"model": model, "class": target or "each photo's top class", "method": method}
+    if target is not None:
+        network.index(target)
+    kept = out.with_suffix(".jsonl")
+    with records.locked(kept):
+        done = _resume(kept, settings)
+        digests = {photo.path: photo.digest for photo in found}
+        missing = [photo for photo in found if done.get(photo.path.name, {}).get("digest") != digests[photo.path]]
+        hidden = True if os.environ.get("TQDM_DISABLE") else None  # None: hidden unless on a terminal
+        with tqdm(
+            total=len(found), initial=len(found) - len(missing), desc="audit", unit="photo", disable=hidden
+        ) as bar:
+            for photo in missing:
+                record = {"image": photo.path.name, "digest": digests[photo.path]} | settings
+                records.append(kept, [record | _examine(photo, network, target, method)])
+                bar.update()
+        done = records.merge(kept)
+    chosen = [done[photo.path.name] for photo in found]
+    usable = [record for record in chosen if "broken" not in record]
+    if len(usable) < 2:
+        reasons = "; ".join(f"{record['image']}: {record['broken']}" for record in chosen if "broken" in record)
+        raise SaliencyError(f"an audit needs two photos that can be used, and {folder} has {len(usable)}. {reasons}")
+    result = summarize(usable, threshold=threshold)
+    with records.writing(out):
+        out.write_text(page(result, chosen, settings, network.head.unit), "utf-8")
+    return result
+
+
+def _examine(photo: Photo, model: Model, target: str | None, method: str) -> Record:
+    """The record of one photo; of one that cannot be used, why."""
+    try:
+        images, masks = photo.load(model)
+    except ImageError as error:
+        return {"broken": str(error).replace(str(photo.path), photo.path.name)}
+    (found,) = examine(model, images, target, masks, method)
+    return found | {"picture": strip(images, masks, find_method(method)(model, images).maps(target))}
+
+
+def _resume(kept: Path, settings: Mapping[str, str]) -> dict[str, Record]:
+    """What is done; what an interrupted run has left is put in order first."""
+    done = records.merge(kept) if kept.exists() else {}
+    for record in done.values():
+        for key, value in settings.items():
+            if record.get(key) != value:
+                raise SaliencyError(f"{kept} holds results with {key} {record.get(key)!r}, not {value!r}: delete it")
+    return done

@@ -1,0 +1,102 @@
+"""The exercises of chapter 11: is it looking at the right thing?"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from saliency_lib.datasets.companions import companions
+from saliency_lib.datasets.creatures import CATEGORIES
+from saliency_lib.datasets.roads import Roads
+from saliency_lib.datasets.watermark import watermark
+from saliency_lib.evaluation.audit import RELIES, audit
+from saliency_lib.evaluation.removal import removed
+from saliency_lib.exercises.check import exercise, expect, near, number, numbers
+from saliency_lib.models.model import Model
+from saliency_lib.targets import weighted
+
+
+@exercise("audit-reliance")
+def reliance(answer: Any) -> None:
+    """R for changes of -0.5, +0.3, -0.1 without the shortcut and -2, -1, -3 without the object."""
+    given = number(answer)
+    s, o = 0.9 / 3, 6 / 3
+    expect(not near(given, 0.1 / 2.1), "the sizes of the changes count: with their signs, changes of two images cancel")
+    expect(not near(given, s / o), "R is a share of both together, not a ratio of the two")
+    expect(not near(given, o / (s + o)), "this is the object's share")
+    expect(near(given, s / (s + o)), "the mean size of the shortcut's changes, over the sum of both means")
+
+
+@exercise("audit-cancel")
+def cancel(answer: Any) -> None:
+    """Forecast and bound, eq. (11.2) and (11.3), for w = (2, -2) and pixels that go from 0.5 to 0.1."""
+    given = numbers(answer, 2, "two numbers: the forecast, and the bound")
+    expect(not near(given[0], -1.6), "the forecast: a weight has a sign")
+    expect(near(given[0], 0), "the forecast: each weight times the change of its own pixel, added up")
+    expect(not near(given[1], 0), "the bound: sizes do not cancel")
+    expect(not near(given[1], 4), "the bound: the map times the change of the pixels, not the map alone")
+    expect(near(given[1], 1.6), "the bound: 2 times 0.4, twice")
+
+
+@exercise("audit-fish")
+def fish(answer: Any, model: Model) -> None:
+    """The share of 100 fish beside a tree, seed 40, that the network calls owls."""
+    given = number(answer, "one number from 0 to 1")
+    drawn = {
+        name: companions(100, seed=40, kind="fish", beside=beside)
+        for name, beside in (("beside", {"fish": 1.0}), ("alone", {}))
+    }
+    called = {name: _called(model, some.images, "owl") for name, some in drawn.items()}
+    expect(0 <= given <= 1, "a share lies between 0 and 1")
+    expect(not near(given, 1 - _called(model, drawn["beside"].images, "fish")), "this is how many are not called fish")
+    expect(not near(given, called["alone"]), "there are no trees: beside={'fish': 1.0}")
+    expect(near(given, called["beside"]), "sl.companions(100, seed=40, kind='fish', beside={'fish': 1.0})")
+
+
+def _called(model: Model, images: Tensor, name: str) -> float:
+    with torch.no_grad():
+        return (model(images).argmax(1) == CATEGORIES.index(name)).float().mean().item()
+
+
+@exercise("audit-row")
+def row(answer: Any, model: Model, images: Tensor) -> None:
+    """The row, among 0, 0.2, 0.4, 0.6 and 0.8, at which a watermark raises the score of carton most."""
+    given = number(answer, "one of 0, 0.2, 0.4, 0.6 and 0.8")
+    rows = (0.0, 0.2, 0.4, 0.6, 0.8)
+    carton = model.index("carton")
+    with torch.no_grad():
+        rise = {r: model(watermark(images, row=r).images)[:, carton].mean().item() for r in rows}
+    expect(any(near(given, r) for r in rows), "one of 0, 0.2, 0.4, 0.6 and 0.8")
+    best = max(rise, key=lambda r: rise[r])
+    expect(near(given, best), "the mean score of carton over the photos, for each of the five: take the largest")
+
+
+@exercise("audit-rival")
+def rival(answer: Any, model: Model, images: Tensor, mask: Tensor) -> None:
+    """The change of the score of bobsled less that of football helmet if the helmet becomes its surroundings' mean."""
+    given = number(answer)
+    target = weighted({"bobsled": 1, "football helmet": -1})
+    with torch.no_grad():
+        before, after = model(images), model(removed(images, mask, "mean"))
+        change = (target(after) - target(before)).item()
+        bobsled = (after - before)[0, model.index("bobsled")].item()
+    expect(not near(given, -change, 0.01), "the score after less the score before")
+    expect(not near(given, bobsled, 0.01), "this is the bobsled alone: subtract what the rival's score does")
+    expect(near(given, change, 0.01), "the difference of the two scores, without the helmet less with it")
+
+
+@exercise("audit-enough")
+def enough(answer: Any, model: Model, drawn: Roads) -> None:
+    """The smallest of 5, 10, 20, 40, 80 first roads for which the audit finds that the network relies on the car."""
+    given = number(answer, "one of 5, 10, 20, 40 and 80")
+    counts = (5, 10, 20, 40, 80)
+    expect(given in counts, "one of 5, 10, 20, 40 and 80")
+    verdicts = {count: _verdict(model, drawn, count) for count in counts}
+    expect(verdicts[int(given)] == RELIES, f"with {given:g} roads the verdict is {verdicts[int(given)]!r}")
+    expect(given == min(n for n, said in verdicts.items() if said == RELIES), "fewer roads suffice")
+
+
+def _verdict(model: Model, drawn: Roads, count: int) -> str:
+    m = drawn.masks
+    lines = m["left marking"] | m["right marking"] | m["road edge"]
+    return audit(model, drawn.images[:count], regions={"object": lines[:count], "shortcut": m["car"][:count]}).verdict

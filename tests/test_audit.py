@@ -1,0 +1,395 @@
+"""Audits: what is removed, what is counted, how it is decided; and folders, through kills and broken files."""
+
+import html.parser
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from helpers import nothing_changes, says
+from PIL import Image
+from torch import Tensor, nn
+from torchvision.transforms.functional import gaussian_blur
+
+import saliency_lib as sl
+from saliency_lib.cli import main
+from saliency_lib.evaluation import audit_folder as folders
+from saliency_lib.evaluation.audit import examine, interval, share_of
+from saliency_lib.evaluation.removal import WAYS
+
+# --- removal ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def masks() -> Tensor:
+    found = torch.zeros(2, 24, 32, dtype=torch.bool)
+    found[0, 5:12, 8:20] = True
+    found[1, 15:, :9] = True
+    return found
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_only_the_region_changes_and_nothing_of_the_callers(masks: Tensor, way: str) -> None:
+    images = torch.rand(2, 3, 24, 32)
+    with nothing_changes(nn.Identity(), images, masks):
+        less = sl.removed(images, masks, way)
+    outside = ~masks[:, None].expand_as(images)
+    assert torch.equal(less[outside], images[outside])
+    assert not torch.equal(less, images)
+    assert 0 <= less.min() <= less.max() <= 1
+
+
+def test_the_mean_is_that_of_the_rest(masks: Tensor) -> None:
+    images = torch.rand(2, 3, 24, 32)
+    less = sl.removed(images, masks, "mean")
+    for image, mask, result in zip(images, masks, less, strict=True):
+        for channel in range(3):
+            assert result[channel][mask].unique().item() == pytest.approx(image[channel][~mask].mean().item(), abs=1e-6)
+
+
+def test_the_blur_is_gaussian(masks: Tensor) -> None:
+    images = torch.rand(2, 3, 24, 32)
+    less = sl.removed(images, masks, "blur")
+    same = gaussian_blur(images, [25, 25], [3.0, 3.0])
+    inside = masks[:, None].expand_as(images)
+    torch.testing.assert_close(less[inside], same[inside], atol=2e-4, rtol=0)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_inpainting_continues_what_is_around(masks: Tensor, channels: int) -> None:
+    """A square of noise on a plain ground is gone, but for a few steps of 8 bits."""
+    ground = torch.full((2, channels, 24, 32), 0.6)
+    images = torch.where(masks[:, None], torch.rand(2, channels, 24, 32), ground)
+    torch.testing.assert_close(sl.removed(images, masks, "inpainting"), ground, atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_whole_image_can_be_removed(way: str) -> None:
+    less = sl.removed(torch.rand(1, 3, 16, 16), torch.ones(1, 16, 16, dtype=torch.bool), way)
+    assert less.isfinite().all()
+
+
+# --- what is counted -------------------------------------------------------------------------------------------------
+
+
+class Weighted(nn.Module):
+    """S = sum of weights (3, H, W) times pixels, as one number an image."""
+
+    def __init__(self, weights: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("weights", weights)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return (images * self.weights).sum((1, 2, 3))
+
+
+def planted(on_object: float, on_shortcut: float) -> tuple[sl.Model, dict[str, Tensor]]:
+    """A linear network with these weights on two disjoint squares of 6 x 6, for images of 20 x 20."""
+    regions = {"object": torch.zeros(20, 20, dtype=torch.bool), "shortcut": torch.zeros(20, 20, dtype=torch.bool)}
+    regions["object"][2:8, 2:8] = True
+    regions["shortcut"][12:18, 12:18] = True
+    weights = on_object * regions["object"].float() + on_shortcut * regions["shortcut"].float()
+    model = sl.as_model(Weighted(weights.expand(3, -1, -1)), size=20, head=sl.Head("numbers"))
+    return model, {name: mask.expand(30, -1, -1) for name, mask in regions.items()}
+
+
+@pytest.mark.parametrize(
+    ("weights", "verdict"), [((1.0, 0.0), "does not"), ((0.0, 1.0), "relies on it"), ((1.0, 1.0), "undecided")]
+)
+def test_a_network_that_looks_at_one_thing_is_found_out(weights: tuple[float, float], verdict: str) -> None:
+    model, regions = planted(*weights)
+    images = torch.rand(30, 3, 20, 20)
+    with nothing_changes(model, images):
+        found = sl.audit(model, images, regions=regions)
+    assert found.verdict == verdict
+    R = weights[1] / sum(weights)
+    assert found.opinion.mean == pytest.approx(R)
+    assert found.reliance.mean == pytest.approx(R, abs=0.15)
+    assert found.images == 30
+    assert found.regions["object"].flips is None
+
+
+def test_shares_changes_and_reliance_are_those_of_a_slow_count() -> None:
+    """A network with weights everywhere: every number once more, by loops."""
+    weights = torch.randn(3, 20, 20)
+    model = sl.as_model(Weighted(weights), size=20, head=sl.Head("numbers"))
+    _, regions = planted(1, 1)
+    images = torch.rand(30, 3, 20, 20)
+    found = sl.audit(model, images, regions=regions)
+    M = weights.abs().amax(0)
+    sizes: dict[str, dict[str, float]] = {}
+    for name, masks in regions.items():
+        assert found.regions[name].area.mean == pytest.approx(36 / 400)
+        assert found.regions[name].saliency.mean == pytest.approx((M[masks[0]].sum() / M.sum()).item())
+        sizes[name] = {}
+        for way in WAYS:
+            changes = [((sl.removed(images, masks, way)[i] - images[i]) * weights).sum().item() for i in range(30)]
+            assert found.regions[name].changes[way].mean == pytest.approx(np.mean(changes), abs=1e-4)
+            sizes[name][way] = float(np.mean(np.abs(changes)))
+    R = sorted(sizes["shortcut"][way] / (sizes["shortcut"][way] + sizes["object"][way]) for way in WAYS)
+    assert found.reliance.mean == pytest.approx(R[1], abs=1e-5)
+    rest = found.regions["rest"]
+    assert rest.area.mean == pytest.approx(1 - 72 / 400)
+    assert rest.changes == {}
+
+
+def test_classes_are_fixed_before_anything_is_removed(net: nn.Sequential, images: Tensor) -> None:
+    """The change is that of the class that was on top, and an answer flips where another class is now."""
+    mask = torch.zeros(3, 8, 8, dtype=torch.bool)
+    mask[:, 2:6, 2:6] = True
+    regions = {"object": mask, "shortcut": ~mask}
+    records = examine(net, images, None, regions)
+    with torch.no_grad():
+        before, after = net(images), net(sl.removed(images, mask, "mean"))
+    top = before.argmax(1)
+    for index, record in enumerate(records):
+        c = top[index]
+        change = (after[index, c] - before[index, c]).item()
+        assert record["regions"]["object"]["changes"]["mean"] == pytest.approx(change, abs=1e-5)
+        assert record["regions"]["object"]["flips"]["mean"] == (after[index].argmax() != c)
+    found = sl.audit(net, images, regions=regions)
+    assert list(found.regions) == ["object", "shortcut"]  # there is no rest
+    assert found.regions["object"].flips is not None
+
+
+def test_intervals_are_those_of_a_slow_bootstrap_and_of_the_normal_law() -> None:
+    values = np.random.default_rng(0).normal(2, 1, 100)
+    draws = np.random.default_rng(1).integers(0, 100, (500, 100))
+    means = sorted(np.mean([values[i] for i in row]) for row in draws)
+    found = interval(values, draws)
+    assert found.mean == pytest.approx(values.mean())
+    assert means[11] <= found.low <= means[13]
+    assert means[486] <= found.high <= means[488]
+    assert found.high - found.low == pytest.approx(2 * 1.96 * values.std() / 10, rel=0.15)
+    shares = share_of(values, 3 * values, draws)
+    assert shares == pytest.approx((0.25, 0.25, 0.25))
+    assert share_of(0 * values, 0 * values, draws).mean == 0.5
+
+
+def test_the_shipped_networks_are_told_apart() -> None:
+    owls = sl.companions(40, seed=21, kind="owl")
+    regions = {"object": owls.masks["creature"], "shortcut": owls.masks["companion"]}
+    verdicts = {
+        name: sl.audit(sl.load_model(name).cpu(), owls.images, "owl", regions=regions).verdict
+        for name in ("companion_convnet", "companion_convnet_shortcut")
+    }
+    assert verdicts == {"companion_convnet": "does not", "companion_convnet_shortcut": "relies on it"}
+
+
+def test_the_steering_network_with_a_shortcut_is_found() -> None:
+    """The object is what steers: markings and the edges of the road. The car should not."""
+    drawn = sl.roads(40, seed=21, shortcut=True)
+    lines = drawn.masks["left marking"] | drawn.masks["right marking"] | drawn.masks["road edge"]
+    seen = drawn.masks["car"].flatten(1).any(1)
+    regions = {"object": lines[seen], "shortcut": drawn.masks["car"][seen]}
+    found = {
+        name: sl.audit(sl.load_model(name).cpu(), drawn.images[seen], regions=regions)
+        for name in ("steering_convnet", "steering_convnet_shortcut")
+    }
+    assert found["steering_convnet"].verdict == "does not"
+    assert found["steering_convnet_shortcut"].verdict == "relies on it"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"regions": {"object": torch.ones(3, 8, 8, dtype=torch.bool)}}, "there is no region 'shortcut'"),
+        ({"shortcut": torch.zeros(3, 8, 8, dtype=torch.bool)}, "the region 'shortcut' of image 0 is empty"),
+        ({"shortcut": torch.ones(3, 8, 9, dtype=torch.bool)}, "the masks of 'shortcut' are booleans of shape"),
+        ({"shortcut": torch.ones(3, 8, 8)}, "booleans"),
+        ({"threshold": 1.5}, "the threshold lies between 0 and 1"),
+        ({"method": "tea-leaves"}, "there is no method"),
+    ],
+)
+def test_what_cannot_be_audited_is_said(net: nn.Sequential, images: Tensor, change: dict, sentence: str) -> None:
+    mask = torch.zeros(3, 8, 8, dtype=torch.bool)
+    mask[:, :3] = True
+    regions = {"object": mask, "shortcut": change.pop("shortcut", ~mask)}
+    with pytest.raises(sl.SaliencyError, match=sentence) as caught:
+        sl.audit(net, images, **({"regions": regions} | change))
+    says(caught.value)
+
+
+def test_one_image_is_too_few(net: nn.Sequential, images: Tensor) -> None:
+    mask = torch.zeros(1, 8, 8, dtype=torch.bool)
+    mask[:, :3] = True
+    with pytest.raises(sl.SaliencyError, match="two images"):
+        sl.audit(net, images[:1], regions={"object": mask, "shortcut": ~mask})
+
+
+# --- folders ---------------------------------------------------------------------------------------------------------
+
+MODEL = "companion_convnet_shortcut"
+
+
+def lay(folder: Path, count: int = 4) -> Path:
+    """A folder of owls beside trees, with their masks."""
+    folder.mkdir()
+    drawn = sl.companions(count, seed=31, kind="owl")
+    for index in range(count):
+        sl.to_image(drawn.images[index]).save(folder / f"owl{index}.png")
+        for name, region in (("object", "creature"), ("shortcut", "companion")):
+            Image.fromarray(drawn.masks[region][index].numpy()).save(folder / f"owl{index}.{name}.png")
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return lay(tmp_path / "owls")
+
+
+class Reader(html.parser.HTMLParser):
+    """Every tag with its attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+def test_the_report_is_one_file_that_needs_no_network_and_says_its_pictures(folder: Path, tmp_path: Path) -> None:
+    found = folders.audit_folder(folder, tmp_path / "r.html", model=MODEL, target="owl")
+    text = (tmp_path / "r.html").read_text("utf-8")
+    tags = Reader(text).tags
+    pictures = [attributes for tag, attributes in tags if tag == "img"]
+    assert len(pictures) == 4
+    assert all(len(picture["alt"] or "") > 60 for picture in pictures)
+    assert all((picture["src"] or "").startswith("data:image/webp;base64,") for picture in pictures)
+    assert all(attributes.get("aria-label") for tag, attributes in tags if tag == "svg")
+    assert not any(tag in ("script", "link", "iframe") for tag, _ in tags)
+    assert "http" not in text.replace("http-equiv", "")
+    assert ("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}) in tags
+    assert str(found.reliance) in text
+    assert "no network" not in text
+
+
+def test_a_folder_gives_what_the_tensors_give(folder: Path, tmp_path: Path) -> None:
+    """Photos as PNG have 8 bits, and nothing else changes."""
+    found = folders.audit_folder(folder, tmp_path / "r.html", model=MODEL, target="owl")
+    drawn = sl.companions(4, seed=31, kind="owl")
+    rounded = (drawn.images * 255).round() / 255
+    regions = {"object": drawn.masks["creature"], "shortcut": drawn.masks["companion"]}
+    same = sl.audit(sl.load_model(MODEL), rounded, "owl", regions=regions)
+    assert found.reliance == pytest.approx(same.reliance, abs=1e-4)
+    assert found.opinion == pytest.approx(same.opinion, abs=1e-4)
+    assert found.table() == same.table()
+
+
+def test_what_is_done_is_not_done_again_unless_it_has_changed(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    once = folders._examine
+    monkeypatch.setattr(
+        folders, "_examine", lambda photo, *rest: (asked.append(photo.path.name), once(photo, *rest))[1]
+    )
+    first = folders.audit_folder(folder, tmp_path / "r.html", model=MODEL)
+    assert asked == [f"owl{index}.png" for index in range(4)]
+    kept = tmp_path / "r.jsonl"
+    lines = kept.read_bytes().splitlines(keepends=True)
+    kept.write_bytes(b"".join(lines[:2]) + lines[2][:50])  # as a kill leaves it
+    asked.clear()
+    assert folders.audit_folder(folder, tmp_path / "r.html", model=MODEL) == first
+    assert asked == ["owl2.png", "owl3.png"]
+    Image.fromarray(np.full((64, 64), 255, np.uint8)).save(folder / "owl1.object.png")
+    asked.clear()
+    assert folders.audit_folder(folder, tmp_path / "r.html", model=MODEL) != first
+    assert asked == ["owl1.png"]
+    with pytest.raises(sl.SaliencyError, match="holds results with") as caught:
+        folders.audit_folder(folder, tmp_path / "r.html", model=MODEL, target="owl")
+    says(caught.value)
+
+
+def test_a_killed_run_goes_on(tmp_path: Path) -> None:
+    """A real process, killed in the middle: what it has written counts."""
+    folder, out = lay(tmp_path / "owls", 60), tmp_path / "r.html"
+    command = [sys.executable, "-m", "saliency_lib", "audit", str(folder), "--out", str(out), "--model", MODEL]
+    environment = os.environ | {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1"}
+    running = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    kept, until = out.with_suffix(".jsonl"), time.monotonic() + 60
+    while time.monotonic() < until and not (kept.exists() and kept.stat().st_size > 1000):
+        time.sleep(0.01)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    before = kept.read_bytes().splitlines()
+    assert 0 < len(before) < 60
+    found = folders.audit_folder(folder, out, model=MODEL)
+    after = kept.read_bytes().splitlines()
+    assert found.images == len(after) == 60
+    assert set(before[:-1]) <= set(after)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda f: (f / "owl1.png").write_bytes(b"no picture"), "owl1.png"),
+        (lambda f: Image.new("L", (30, 64), 255).save(f / "owl1.object.png"), "owl1.object.png has 30 x 64 pixels"),
+        (lambda f: Image.new("L", (64, 64), 0).save(f / "owl1.shortcut.png"), "owl1.shortcut.png is empty"),
+        (lambda f: (f / "owl1.object.png").unlink(), "there is no owl1.object.png beside it"),
+        (lambda f: (f / "owl1.object.png").write_bytes(b""), "owl1.object.png"),
+    ],
+)
+def test_a_photo_that_cannot_be_used_is_named_and_the_others_count(
+    folder: Path, tmp_path: Path, spoil: object, sentence: str
+) -> None:
+    spoil(folder)  # type: ignore[operator]
+    found = folders.audit_folder(folder, tmp_path / "r.html", model=MODEL)
+    assert found.images == 3
+    records = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text("utf-8").splitlines()]
+    (broken,) = [record for record in records if "broken" in record]
+    assert broken["image"] == "owl1.png"
+    assert sentence in broken["broken"]
+    assert "\n" not in broken["broken"]
+    text = (tmp_path / "r.html").read_text("utf-8")
+    assert "Could not be used" in text
+    assert sentence in text
+
+
+def test_the_command_says_what_it_found(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "r.html")
+    assert main(["audit", str(folder), "--out", out, "--model", MODEL, "--class", "owl"]) == 0
+    said = capsys.readouterr().out
+    assert "reliance" in said
+    assert f"wrote {out}" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nowhere", "--out", "r.html"], "there is no folder nowhere"),
+        (["{empty}", "--out", "r.html"], "there are no photos in"),
+        (["{empty}", "--out", "r.txt"], "should end in .html"),
+        (["{owls}", "--out", "r.html", "--threshold", "2"], "the threshold lies between"),
+        (["{owls}", "--out", "r.html", "--class", "unicorn"], "unicorn"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    sentence: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    places = {"{empty}": "empty", "{owls}": str(folder)}
+    assert main(["audit", *(places.get(one, one) for one in arguments), "--model", MODEL]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_folder_of_broken_photos_says_why(folder: Path, tmp_path: Path) -> None:
+    for index in range(3):
+        (folder / f"owl{index}.object.png").unlink()
+    with pytest.raises(sl.SaliencyError, match="has 1") as caught:
+        folders.audit_folder(folder, tmp_path / "r.html", model=MODEL)
+    says(caught.value)
