@@ -10,7 +10,8 @@ fixing     networks on which the thresholds of the audit were fixed: confounded 
 power      other pairs, other seeds, 20 confounded and 20 honest ones: how many are accused
 
 The training is a short one, of 1800 drawings seen 8 times. A confounded network has seen every creature of one class
-beside its companion, and nothing else there; an honest one the same drawings without companions. A seed draws the first weights and the order of the examples.
+beside its companion, and nothing else there; an honest one the same drawings without companions. A seed draws the first
+weights and the order of the examples.
 """
 
 import argparse
@@ -25,8 +26,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import saliency_lib as sl
 from saliency_lib.datasets.companions import OPACITY, SCALE
@@ -72,22 +72,13 @@ class Setting(NamedTuple):
 
 def settings() -> Iterator[Setting]:
     """Every network, in the order in which they are trained."""
-    for pair in FIXING:
-        for dose in (1.0, 0.0):
-            yield from (Setting("fixing", *pair, dose=dose, seed=seed) for seed in (100, 101))
-    for seed in range(SEEDS):
-        yield from (Setting("dose", dose=dose, seed=seed) for dose in (*DOSES, 0.0))
-        for scale, opacity in product(SCALES, OPACITIES):
-            yield Setting("dial", scale=scale, opacity=opacity, seed=seed)
-    for pair in POWER:
-        for dose in (1.0, 0.0):
-            yield from (Setting("power", *pair, dose=dose, seed=seed) for seed in (200, 201))
-
-
-@torch.no_grad()
-def answers(model: nn.Module, images: Tensor) -> Tensor:
-    """The top classes."""
-    return torch.cat([model(some).argmax(1).cpu() for some in images.split(250)])
+    for part, pairs, seeds in (("fixing", FIXING, (100, 101)), ("power", POWER, (200, 201))):
+        for pair, dose in product(pairs, (1.0, 0.0)):
+            yield from (Setting(part, *pair, dose=dose, seed=seed) for seed in seeds)
+    for dose in (*DOSES, 0.0):
+        yield from (Setting("dose", dose=dose, seed=seed) for seed in range(SEEDS))
+    for scale, opacity in product(SCALES, OPACITIES):
+        yield from (Setting("dial", scale=scale, opacity=opacity, seed=seed) for seed in range(SEEDS))
 
 
 @lru_cache(maxsize=64)

@@ -294,9 +294,9 @@ def test_what_is_done_is_not_done_again_unless_it_has_changed(
     )
     first = folders.audit_folder(folder, tmp_path / "r.html", model=MODEL)
     assert asked == [f"owl{index}.png" for index in range(4)]
-    kept = tmp_path / "r.jsonl"
-    lines = kept.read_bytes().splitlines(keepends=True)
-    kept.write_bytes(b"".join(lines[:2]) + lines[2][:50])  # as a kill leaves it
+    kept = folders.kept(tmp_path / "r.html")
+    (kept / "owl2.png.json").write_text("{", "utf-8")
+    (kept / "owl3.png.json").unlink()
     asked.clear()
     assert folders.audit_folder(folder, tmp_path / "r.html", model=MODEL) == first
     assert asked == ["owl2.png", "owl3.png"]
@@ -304,7 +304,7 @@ def test_what_is_done_is_not_done_again_unless_it_has_changed(
     asked.clear()
     assert folders.audit_folder(folder, tmp_path / "r.html", model=MODEL) != first
     assert asked == ["owl1.png"]
-    with pytest.raises(sl.SaliencyError, match="holds results with") as caught:
+    with pytest.raises(sl.SaliencyError, match="answers to another question") as caught:
         folders.audit_folder(folder, tmp_path / "r.html", model=MODEL, target="owl")
     says(caught.value)
 
@@ -315,17 +315,17 @@ def test_a_killed_run_goes_on(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "saliency_lib", "audit", str(folder), "--out", str(out), "--model", MODEL]
     environment = os.environ | {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1"}
     running = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    kept, until = out.with_suffix(".jsonl"), time.monotonic() + 60
-    while time.monotonic() < until and not (kept.exists() and kept.stat().st_size > 1000):
+    kept, until = folders.kept(out), time.monotonic() + 60
+    while time.monotonic() < until and not any(kept.glob("*.json")):
         time.sleep(0.01)
     running.send_signal(signal.SIGKILL)
     running.wait()
-    before = kept.read_bytes().splitlines()
+    before = {path: path.stat().st_mtime_ns for path in kept.glob("*.json")}
     assert 0 < len(before) < 60
+    assert not out.exists()
     found = folders.audit_folder(folder, out, model=MODEL)
-    after = kept.read_bytes().splitlines()
-    assert found.images == len(after) == 60
-    assert set(before[:-1]) <= set(after)
+    assert found.images == len([*kept.glob("*.json")]) == 60
+    assert all(path.stat().st_mtime_ns == when for path, when in before.items())
 
 
 @pytest.mark.parametrize(
@@ -344,9 +344,7 @@ def test_a_photo_that_cannot_be_used_is_named_and_the_others_count(
     spoil(folder)  # type: ignore[operator]
     found = folders.audit_folder(folder, tmp_path / "r.html", model=MODEL)
     assert found.images == 3
-    records = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text("utf-8").splitlines()]
-    (broken,) = [record for record in records if "broken" in record]
-    assert broken["image"] == "owl1.png"
+    broken = json.loads((folders.kept(tmp_path / "r.html") / "owl1.png.json").read_text("utf-8"))
     assert sentence in broken["broken"]
     assert "\n" not in broken["broken"]
     text = (tmp_path / "r.html").read_text("utf-8")

@@ -42,7 +42,7 @@ def test_fish() -> None:
         alone = model(sl.companions(100, seed=40, kind="fish", beside={}).images).argmax(1)
     right = (said == 6).float().mean()
     wrong = [
-        ((said != 2).float().mean(), "not called fish"),
+        ((said == 2).float().mean(), "still called fish"),
         ((alone == 6).float().mean(), "there are no trees"),
         (2, "between 0 and 1"),
     ]

@@ -5,11 +5,12 @@ DIR/owl.object.png        white where the object is, black elsewhere; as large a
 DIR/owl.shortcut.png      white where the suspected shortcut is
 DIR/owl.NAME.png          any other region, if you like
 
-Results are appended to a file beside the report, one JSON line a photo. What it has is not done again, unless the photo
-or one of its regions has changed.
+What is found in a photo is kept in a file of its own, in a folder beside the report, and written in one step: a kill
+costs one photo at most. What is there is not done again, unless the photo or one of its regions has changed.
 """
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,10 +23,18 @@ from torch import Tensor
 from tqdm import tqdm
 
 from saliency_lib.errors import ImageError, SaliencyError
-from saliency_lib.evaluation import records
-from saliency_lib.evaluation.audit import OBJECT, REST, SHORTCUT, THRESHOLD, Audit, check_threshold, examine, summarize
+from saliency_lib.evaluation.audit import (
+    OBJECT,
+    REST,
+    SHORTCUT,
+    THRESHOLD,
+    Audit,
+    Record,
+    check_threshold,
+    examine,
+    summarize,
+)
 from saliency_lib.evaluation.audit_report import page, strip
-from saliency_lib.evaluation.records import Record
 from saliency_lib.images import load_image
 from saliency_lib.methods.method import find_method
 from saliency_lib.models.load import EMBEDDED, load_model
@@ -101,11 +110,11 @@ def audit_folder(
 ) -> Audit:
     """Audit the photos of a folder, and write the report `out`, one HTML file that needs no other and no network.
 
-    What is done is kept beside it in a file that ends in .jsonl, and the same call goes on after an interruption. A
-    photo that cannot be used is named in the report with the reason, and the others count.
+    What is done is kept beside it, in the folder `kept`, and the same call goes on after an interruption. A photo that
+    cannot be used is named in the report with the reason, and the others count.
 
-    Raises `SaliencyError` if the folder has no photo, fewer than two can be used, or the results that are there were
-    made with other settings. Chapter 11 teaches it.
+    Raises `SaliencyError` if the folder has no photo, fewer than two can be used, or what is kept was found with
+    other settings. Chapter 11 teaches it.
     """
     check_threshold(threshold)
     if out.suffix != ".html" or not out.absolute().parent.is_dir():
@@ -115,29 +124,28 @@ def audit_folder(
     settings = {"model": model, "class": target or "each photo's top class", "method": method}
     if target is not None:
         network.index(target)
-    kept = out.with_suffix(".jsonl")
-    with records.locked(kept):
-        done = _resume(kept, settings)
-        digests = {photo.path: photo.digest for photo in found}
-        missing = [photo for photo in found if done.get(photo.path.name, {}).get("digest") != digests[photo.path]]
-        hidden = True if os.environ.get("TQDM_DISABLE") else None  # None: hidden unless on a terminal
-        with tqdm(
-            total=len(found), initial=len(found) - len(missing), desc="audit", unit="photo", disable=hidden
-        ) as bar:
-            for photo in missing:
-                record = {"image": photo.path.name, "digest": digests[photo.path]} | settings
-                records.append(kept, [record | _examine(photo, network, target, method)])
-                bar.update()
-        done = records.merge(kept)
-    chosen = [done[photo.path.name] for photo in found]
+    chosen = []
+    hidden = True if os.environ.get("TQDM_DISABLE") else None  # None: hidden unless on a terminal
+    for photo in tqdm(found, desc="audit", unit="photo", disable=hidden):
+        file, digest = kept(out) / f"{photo.path.name}.json", photo.digest
+        record = _known(file, digest, settings)
+        if record is None:
+            record = {"image": photo.path.name, "digest": digest, "settings": settings}
+            record |= _examine(photo, network, target, method)
+            _write(file, json.dumps(record))
+        chosen.append(record)
     usable = [record for record in chosen if "broken" not in record]
     if len(usable) < 2:
         reasons = "; ".join(f"{record['image']}: {record['broken']}" for record in chosen if "broken" in record)
         raise SaliencyError(f"an audit needs two photos that can be used, and {folder} has {len(usable)}. {reasons}")
     result = summarize(usable, threshold=threshold)
-    with records.writing(out):
-        out.write_text(page(result, chosen, settings, network.head.unit), "utf-8")
+    _write(out, page(result, chosen, settings, network.head.unit))
     return result
+
+
+def kept(out: Path) -> Path:
+    """The folder in which what is found in each photo is kept."""
+    return out.with_suffix(".audit")
 
 
 def _examine(photo: Photo, model: Model, target: str | None, method: str) -> Record:
@@ -150,11 +158,25 @@ def _examine(photo: Photo, model: Model, target: str | None, method: str) -> Rec
     return found | {"picture": strip(images, masks, find_method(method)(model, images).maps(target))}
 
 
-def _resume(kept: Path, settings: Mapping[str, str]) -> dict[str, Record]:
-    """What is done; what an interrupted run has left is put in order first."""
-    done = records.merge(kept) if kept.exists() else {}
-    for record in done.values():
-        for key, value in settings.items():
-            if record.get(key) != value:
-                raise SaliencyError(f"{kept} holds results with {key} {record.get(key)!r}, not {value!r}: delete it")
-    return done
+def _known(file: Path, digest: str, settings: Mapping[str, str]) -> Record | None:
+    """What was found before, if it was found in these very files. Raises `SaliencyError` if it was another question."""
+    try:
+        record = json.loads(file.read_text("utf-8"))
+        before = record["settings"]
+        same = record["digest"] == digest
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if before != settings:
+        raise SaliencyError(f"{file.parent} holds the answers to another question, {before}: delete that folder")
+    return record if same else None
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a file in one step."""
+    partial = file.with_name(f".{file.name}.partial")
+    try:
+        file.parent.mkdir(exist_ok=True)
+        partial.write_text(text, "utf-8")
+        partial.replace(file)
+    except OSError as error:
+        raise SaliencyError(f"{file} cannot be written ({error.strerror}); what was done before is kept") from None
