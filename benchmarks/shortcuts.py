@@ -26,7 +26,8 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, NamedTuple
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 import saliency_lib as sl
 from saliency_lib.datasets.companions import OPACITY, SCALE
@@ -79,6 +80,12 @@ def settings() -> Iterator[Setting]:
         yield from (Setting("dose", dose=dose, seed=seed) for seed in range(SEEDS))
     for scale, opacity in product(SCALES, OPACITIES):
         yield from (Setting("dial", scale=scale, opacity=opacity, seed=seed) for seed in range(SEEDS))
+
+
+@torch.no_grad()
+def answers(model: nn.Module, images: Tensor) -> Tensor:
+    """The top classes."""
+    return torch.cat([model(some).argmax(1).cpu() for some in images.split(250)])
 
 
 @lru_cache(maxsize=64)
