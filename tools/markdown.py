@@ -9,6 +9,7 @@ from tools.citations import Bibliography
 from tools.labels import Label
 from tools.myst import INLINE, LABELLED, TARGET, Code, Directive, Text, parse, split_title
 from tools.project import BookError, Project
+from tools.quiz import Quiz, quiz
 
 ADMONITIONS = frozenset({"attention", "caution", "danger", "hint", "important", "note", "seealso", "tip", "warning"})
 API_ROLES = frozenset({"func", "class", "meth", "mod", "attr", "obj", "data", "exc"})
@@ -140,6 +141,8 @@ class Markdown:
             return f"#### Solution to {self.known(piece.argument).name}\n\n{self.convert(piece.body)}"
         if name in ("solution-end", "exercise-end"):
             return ""
+        if name == "quiz":
+            return self.quiz(quiz(piece))
         if name.startswith("prf:"):
             heading = "Proof" if name == "prf:proof" else self.known(piece.label).name
             return self.quoted(f"**{heading}**" + (f" ({title})" if title else ""), piece.body)
@@ -147,6 +150,14 @@ class Markdown:
             picture = f"![{piece.options.get('alt', '')}]({self.address(piece.argument, picture=True)})"
             return picture + (f"\n\n{self.caption(piece.label, piece.body)}" if piece.body else "")
         raise BookError(f"{self.project.relative(self.page)}: Colab copies cannot show the directive {{{name}}}.")
+
+    def quiz(self, asked: Quiz) -> str:
+        """A question with lettered options, the answer and what is to be said of each folded below."""
+        letters = "ABCDEFGH"
+        lines = [f"**Predict:** {self.prose(asked.question)}", ""]
+        lines += [f"- **{a}.** {self.prose(o.text)}" for a, o in zip(letters, asked.options, strict=False)]
+        said = [f"- **{a}.** {o.verdict} {o.said}" for a, o in zip(letters, asked.options, strict=False)]
+        return "\n".join([*lines, "", self.folded("Answer", "\n".join(said))])
 
     def caption(self, label: str, text: str) -> str:
         """A figure's number and caption."""

@@ -1,7 +1,7 @@
 """How long a chapter takes to read: a rule, so that the minutes which its first lines promise are not a guess.
 
 150 words of prose a minute (a textbook with formulas, not a novel), half a minute for each displayed equation and each
-figure, four seconds for each line of code that is not folded. Exercises and their solutions are not counted, nor is
+figure, four seconds for each line of code that is not folded. Exercises, their solutions and quizzes are not counted, nor is
 playing with the code. The sum is rounded to five minutes.
 """
 
@@ -12,13 +12,14 @@ from nbformat import NotebookNode
 WORDS_A_MINUTE = 150
 SECONDS = {"equation": 30, "figure": 30, "line of code": 4}
 EXERCISES = re.compile(r"^## Exercises$.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+QUIZ = re.compile(r"^```\{quiz\}.*?^```$", re.MULTILINE | re.DOTALL)
 EQUATION = re.compile(r"^\$\$.*?\$\$|^```\{math\}.*?^```", re.MULTILINE | re.DOTALL)
 CODE, FIGURE = "\x00code\x00", "\x00figure\x00"
 
 
 def minutes(notebook: NotebookNode) -> int:
     """The minutes that a reader needs for a chapter without its exercises, rounded to five."""
-    text = EXERCISES.sub("", "\n\n".join(map(_shown, notebook.cells)))
+    text = QUIZ.sub("", EXERCISES.sub("", "\n\n".join(map(_shown, notebook.cells))))
     counts = {"equation": len(EQUATION.findall(text)), "figure": text.count(FIGURE), "line of code": text.count(CODE)}
     words = len(EQUATION.sub("", text.replace(FIGURE, "").replace(CODE, "")).split())
     needed = words / WORDS_A_MINUTE + sum(SECONDS[kind] * number for kind, number in counts.items()) / 60
