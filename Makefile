@@ -2,11 +2,12 @@
 PYTHON ?= python3
 BOOK = @$(PYTHON) -m tools.environment
 
-.PHONY: book test serve notebooks check course clean
+.PHONY: book test serve notebooks check course slides clean
 book:   ; $(BOOK) book
 test:   ; $(BOOK) test
 serve:  ; $(BOOK) serve
 notebooks: ; $(BOOK) notebooks
 check:  ; $(BOOK) check
 course: ; $(BOOK) course
+slides: ; $(BOOK) slides
 clean:  ; @rm -rf _build

@@ -1,4 +1,4 @@
-"""Sphinx extension: `{quiz}`, a question with radio buttons. Each choice shows its own feedback; no script is needed."""
+"""Sphinx extension: `{quiz}`, a question with radio buttons. Each choice shows its feedback; no script is needed."""
 
 from typing import Any
 
@@ -34,8 +34,7 @@ class QuizDirective(SphinxDirective):
         kind = "right" if option.right else "wrong"
         return [
             self.raw(
-                f'<div class="option {kind}"><input type="radio" name="{name}" id="{identity}">'
-                f'<label for="{identity}">'
+                f'<div class="option {kind}"><input type="radio" name="{name}" id="{identity}"><label for="{identity}">'
             ),
             self.prose(option.text),
             self.raw(f'</label><div class="said" role="status"><div><strong>{option.verdict}</strong> '),

@@ -6,6 +6,7 @@ serve      the same as book, then show the site to this machine           (make 
 refresh    run stale chapters again            [CHAPTER ...] [--force] [--timeout SECONDS]
 colab      write the notebooks that Colab opens
 build      build the site, warnings being errors
+slides     write a lecture of slides for each chapter                      (make slides)
 course     write student's and instructor's notebooks and graded assignments  (make course)
 notebooks  open the chapters in JupyterLab                                (make notebooks)
 check      say which chapters and which copies for Colab are stale, and run nothing
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from tools import colab, notebooks, refresh, site
 from tools.course import make as course
+from tools.course import slides
 from tools.project import ROOT, BookError, Project
 
 CHAPTERS = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
@@ -33,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in ("book", "test", "check", "colab", "build", "notebooks", "course"):
+    for name in ("book", "test", "check", "colab", "build", "notebooks", "course", "slides"):
         commands.add_parser(name)
     commands.add_parser("serve").add_argument("--port", type=int, default=8000)
     again = commands.add_parser("refresh")
@@ -89,6 +91,8 @@ def dispatch(options: argparse.Namespace) -> None:
             colab.write(project)
         case "course":
             course.write(project)
+        case "slides":
+            slides.write(project)
         case "refresh":
             chapters = [path.resolve() for path in options.chapters] or project.chapters
             refresh.refresh(project, chapters, force=options.force, timeout=options.timeout)

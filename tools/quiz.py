@@ -1,9 +1,9 @@
 """A question in the page: predict, then see. Options with feedback for each, no server, no grade.
 
-    ```{quiz} All scores rise by 100. What happens to the probabilities?
-    - [ ] They rise. | Each is a quotient: numerator and denominator grow by the same factor.
-    - [x] Nothing. | Only differences of scores are left in the softmax.
-    ```
+```{quiz} All scores rise by 100. What happens to the probabilities?
+- [ ] They rise. | Each is a quotient: numerator and denominator grow by the same factor.
+- [x] Nothing. | Only differences of scores are left in the softmax.
+```
 """
 
 import re
@@ -38,7 +38,7 @@ class Quiz:
 
 
 def quiz(piece: Directive) -> Quiz:
-    """The quiz that a directive writes; raises BookError for one without right answer, or an option without feedback."""
+    """The quiz that a directive writes; raises BookError without exactly one right answer, and feedback on each."""
     _, *parts = OPTION.split(piece.body.strip())
     options = []
     for mark, text in zip(parts[::2], parts[1::2], strict=True):

@@ -1,8 +1,8 @@
 """How long a chapter takes to read: a rule, so that the minutes which its first lines promise are not a guess.
 
 150 words of prose a minute (a textbook with formulas, not a novel), half a minute for each displayed equation and each
-figure, four seconds for each line of code that is not folded. Exercises, their solutions and quizzes are not counted, nor is
-playing with the code. The sum is rounded to five minutes.
+figure, four seconds for each line of code that is not folded. Exercises, their solutions and quizzes are not counted,
+nor is playing with the code. The sum is rounded to five minutes.
 """
 
 import re

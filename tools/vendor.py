@@ -61,6 +61,16 @@ AXE = Asset(
     wanted=r"axe\.min\.js|LICENSE",
 )
 
+# What only slides load.
+REVEAL = Asset(
+    name="reveal",
+    package="reveal.js",
+    version="6.0.2",
+    integrity="sha512-JYIg5D9aoxoaLeb84O+OvAwsKWdIavVgEDScxtYEXFCT6t6TQrhNtSgogcjdCpdLsWglhJn3zyE3fUOwiH5KEg==",
+    base="package/",
+    wanted=r"dist/(reveal|reset)\.css|dist/reveal\.js|dist/plugin/notes\.js|LICENSE",
+)
+
 Pack = Callable[[Asset, str], None]
 
 

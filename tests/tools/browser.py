@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import os
 import shutil
 import subprocess
 import tempfile
@@ -15,7 +14,8 @@ from typing import Any
 import pytest
 import websocket
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+from tools.chromium import executable as executable
+
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -30,11 +30,6 @@ FLAGS = [
     "--remote-allow-origins=*",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
-
-
-def executable() -> str | None:
-    """Path of a Chromium on this machine, or None; `CHROMIUM` names one elsewhere."""
-    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
 IN_A_BROWSER = [

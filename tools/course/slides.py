@@ -1,0 +1,147 @@
+"""Slides of every chapter, from disk, without a network: `make slides` writes them to `_build/slides/`.
+
+reveal.js shows them (S opens the speaker's window), MathJax sets the formulas, Chromium prints a PDF of each.
+"""
+
+import html
+import shutil
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+
+from tools import chromium, vendor
+from tools.citations import Bibliography
+from tools.course.deck import Slide, deck
+from tools.labels import labels
+from tools.markdown import Markdown
+from tools.project import BookError, Project
+from tools.tidy import replace
+
+ASSETS = (*vendor.ASSETS, vendor.REVEAL)
+STYLE = (Path(__file__).parent / "slides.css").read_text("utf-8")
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<link rel="stylesheet" href="vendor/reveal/dist/reset.css">
+<link rel="stylesheet" href="vendor/reveal/dist/reveal.css">
+<style>{style}</style>
+<script>
+window.MathJax = {{
+  startup: {{ typeset: false }}, options: {{ menuOptions: {{ settings: {{ inTabOrder: false }} }} }},
+}};
+</script>
+<script src="vendor/mathjax/tex-mml-chtml.js"></script>
+</head>
+<body>
+<div class="reveal"><div class="slides">
+{slides}
+</div></div>
+<script src="vendor/reveal/dist/reveal.js"></script>
+<script src="vendor/reveal/dist/plugin/notes.js"></script>
+<script>
+/* A formula wider than its slide is drawn smaller, once it is seen. */
+function fit(slides) {{
+  for (const math of slides.flatMap((slide) => [...slide.querySelectorAll('.body mjx-container[display="true"]')])) {{
+    const share = math.parentElement.clientWidth / math.scrollWidth, now = parseFloat(math.style.fontSize || "100");
+    if (share < 1) math.style.fontSize = `${{Math.floor(97 * share * now) / 100}}%`;
+  }}
+}}
+window.ready = MathJax.startup.promise.then(() => MathJax.typesetPromise()).then(() => Reveal.initialize({{
+  width: 1280, height: 720, margin: 0.02, center: false, hash: true, slideNumber: "c/t", transition: "none",
+  pdfSeparateFragments: false, plugins: [RevealNotes],
+}})).then(() => {{
+  Reveal.on("slidechanged", (event) => fit([event.currentSlide]));
+  Reveal.on("pdf-ready", () => fit(Reveal.getSlides()));
+  fit([Reveal.getCurrentSlide()]);
+}});
+</script>
+</body>
+</html>
+"""
+
+
+def renderer() -> MarkdownIt:
+    """Markdown to HTML; formulas are left to MathJax, code is colored."""
+
+    def math(content: str, settings: dict[str, bool]) -> str:
+        left, right = ("\\[", "\\]") if settings["display_mode"] else ("\\(", "\\)")
+        return f"{left}{html.escape(content)}{right}"
+
+    def colored(code: str, language: str, _: str) -> str:
+        return highlight(code, PythonLexer(), HtmlFormatter(nowrap=True)) if language == "python" else ""
+
+    made = MarkdownIt("commonmark", {"highlight": colored}).enable("table")
+    return made.use(dollarmath_plugin, renderer=math, double_inline=True)
+
+
+RENDERER = renderer()
+
+
+def show(text: str) -> str:
+    """A Markdown text as HTML."""
+    return RENDERER.render(text)
+
+
+def line(text: str) -> str:
+    """A Markdown text of one line as HTML."""
+    return RENDERER.renderInline(text)
+
+
+def section(slide: Slide) -> str:
+    """One slide as reveal.js wants it."""
+    parts = [f"<h2>{line(slide.heading)}</h2>"] if slide.heading else []
+    if slide.lead:
+        parts.append(f'<p class="lead">{line(slide.lead)}</p>')
+    if slide.pictures:
+        shown = "".join(f'<img src="{source}" alt="{html.escape(alt)}">' for source, alt in slide.pictures)
+        parts.append(f'<div class="pictures">{shown}</div><p class="caption">{line(slide.caption)}</p>')
+    elif slide.kind == "table":
+        parts.append(slide.body)
+    elif slide.quiz:
+        parts.append(f'<p class="question">{line(slide.quiz.question)}</p><ol type="A">')
+        for option in slide.quiz.options:
+            told = f'<span class="fragment verdict">{"✓" if option.right else "✗"} {line(option.said)}</span>'
+            parts.append(f"<li>{line(option.text)} {told}</li>")
+        parts.append("</ol>")
+    else:
+        parts.append(f'<div class="body">{show(slide.body)}</div>')
+    if slide.said:
+        parts.append(f'<p class="said">{line(slide.said)}</p>')
+    notes = "\n\n".join(note for note in slide.notes if note.strip())
+    shown = f'<div class="slide {slide.kind}">{"".join(parts)}</div>'
+    return f'<section>{shown}<aside class="notes">{show(notes)}</aside></section>'
+
+
+def page(title: str, slides: list[Slide]) -> str:
+    """A lecture as one HTML page."""
+    style = STYLE + HtmlFormatter(style="default").get_style_defs(".reveal code")
+    return PAGE.format(title=html.escape(title), style=style, slides="\n".join(map(section, slides)))
+
+
+def write(project: Project, *, pdf: bool = True) -> Path:
+    """Make the slides of every chapter, and a PDF of each where there is Chromium; the folder that holds them."""
+    folder = project.root / "_build" / "slides"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    if not vendor.prepare(project.root, ASSETS):
+        raise BookError("Slides need reveal.js and MathJax, which could not be fetched.")
+    vendor.lay(project.root, folder, ASSETS)
+    known, works = labels(project), Bibliography(project.root / "reference" / "references.bib")
+    pdf = pdf and chromium.executable() is not None
+    for chapter in project.chapters:
+        slides = deck(Markdown(project, chapter, known, works))
+        target = folder / f"{chapter.stem}.html"
+        replace(target, page(slides[0].heading, slides))
+        if pdf:
+            chromium.pdf(f"{target.as_uri()}?print-pdf", target.with_suffix(".pdf"))
+        print(f"  {project.relative(target)}: {len(slides)} slides", flush=True)
+    if not pdf:
+        print("No PDFs: they need Chromium.")
+    return folder
