@@ -24,8 +24,8 @@ from tools.course import slides
 from tools.project import ROOT, BookError, Project
 
 CHAPTERS = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
-# Any other distribution would split a chapter between two kernels.
-SHARED = ["-n", "2", "--dist", "loadscope"]
+# Any other distribution would split a chapter between two kernels. What takes longest comes first, see below.
+SHARED = ["-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -64,8 +64,9 @@ def serve(project: Project, port: int) -> None:
 def test(project: Project) -> None:
     """Run every test and every chapter; raises BookError if one failed."""
     environment = {"OMP_NUM_THREADS": "1", **refresh.kernel_environment(project.root)}
-    # Chapters first: what takes longest begins first, so that no core waits at the end for one chapter on the other.
-    command = [sys.executable, "-m", "pytest", *SHARED, *CHAPTERS, *map(str, project.chapters), "tests"]
+    # What takes longest begins first, so that no core waits at the end for the other: chapters, then the site.
+    folders, files = (sorted((project.root / "tests").glob(names)) for names in ("[!_.]*/", "test_*.py"))
+    command = [sys.executable, "-m", "pytest", *SHARED, *CHAPTERS, *map(str, [*project.chapters, *folders, *files])]
     if subprocess.call(command, cwd=project.root, env=environment, stdin=subprocess.DEVNULL):
         raise BookError("Not everything passed.")
 
