@@ -13,6 +13,7 @@ PACKAGE = ROOT / "saliency_lib"
 
 FLOORS = [
     {"errors", "waiting"},
+    {"files"},
     {"images", "categories"},
     {"targets"},
     {"datasets"},

@@ -135,7 +135,8 @@ def test_networks_begin_with_the_spread_of_he() -> None:
 
 def test_what_is_saved_is_what_the_package_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network = RECIPES["scene_convnet"].network()
-    digest = save(network, tmp_path / "new.pt")
+    digest, size = save(network, tmp_path / "new.pt")
+    assert size == (tmp_path / "new.pt").stat().st_size
     monkeypatch.setattr(weights, "data_file", lambda name: tmp_path / "new.pt")
     monkeypatch.setitem(scene_convnet.SHA256, "scene_convnet", digest)
     loaded = sl.load_model("scene_convnet").cpu().network.state_dict()

@@ -214,6 +214,7 @@ def _targets(model: nn.Module, target: Target, image: Tensor) -> list[Any]:
     if not wanted:
         raise TargetError("there is no class to make an image of: name one, or several")
     answer = ask(model, image, _layers(wanted))
+    _top(answer)  # says now whether names are missing
     functions = [one for one in wanted if not is_class(one)]
     for one in functions:
         select(answer, one)  # says now what is wrong with it

@@ -1,12 +1,14 @@
 """What several commands take: a network, a target, a photo, a picture to write."""
 
 import argparse
-from collections.abc import Sequence
+import io
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from saliency_lib import files
 from saliency_lib.errors import SaliencyError, TargetError
 from saliency_lib.images import load_image, sample_photo, sample_photos
 from saliency_lib.models.load import EMBEDDED
@@ -73,20 +75,22 @@ def unit_of(text: str) -> unit:
     return unit(layer, int(channel))
 
 
-def check_output(path: Path) -> None:
+def check_output(path: Path, inputs: Iterable[object] = ()) -> None:
     """Say what is wrong with the output before any work is done."""
     if path.suffix.lower() not in FORMATS:
         raise SaliencyError(f"{path} should end in one of {', '.join(FORMATS)}")
-    if not path.absolute().parent.is_dir():
-        raise SaliencyError(f"there is no folder {path.absolute().parent} to write to")
+    known = [sample_photos()[name].path for name in inputs if name in sample_photos()]
+    files.check_output(path, [*inputs, *known])
 
 
 def save(figure: "Figure", path: Path) -> None:
     """Write a figure, and say so."""
+    buffer = io.BytesIO()
     try:
-        figure.savefig(path)
-    except OSError as error:
-        raise SaliencyError(f"{path} cannot be written ({error.strerror})") from None
+        figure.savefig(buffer, format=path.suffix[1:].lower())
+    except (ValueError, MemoryError) as error:
+        raise SaliencyError(f"the picture cannot be drawn: {error}") from None
+    files.write(path, buffer.getvalue())
     print(f"\nwrote {path}")
 
 

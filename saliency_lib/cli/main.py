@@ -10,6 +10,7 @@ python -m saliency_lib models
 """
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -30,15 +31,23 @@ from saliency_lib.models.load import available_models
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code: 0, or 2 after one sentence on what was wrong."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name in Chinese on a terminal that knows ASCII only
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
+        sys.stdout.flush()
     except SaliencyError as error:
         print(f"saliency_lib: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # `... models | head` is no mistake
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  so that Python does not try to flush the closed pipe
         return 0
+    except OSError as error:  # standard output is a full disk, or a folder has vanished
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        print(f"saliency_lib: {error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("saliency_lib: interrupted", file=sys.stderr)
         return 130

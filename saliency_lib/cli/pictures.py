@@ -33,7 +33,7 @@ class _Seen(NamedTuple):
 
 def _look(options: argparse.Namespace, *, crop: bool) -> _Seen:
     """What `saliency` and `localize` begin with."""
-    check_output(options.out)
+    check_output(options.out, [options.photo])
     photo = photo_of(options.photo)
     model = load_model(options.model)
     images = model.to_tensor(photo, crop=crop)

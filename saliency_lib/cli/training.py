@@ -5,6 +5,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from saliency_lib import files
 from saliency_lib.errors import SaliencyError
 from saliency_lib.models.load import load_model
 from saliency_lib.models.recipes import RECIPES
@@ -29,8 +30,8 @@ def add_train(command: argparse.ArgumentParser) -> None:
 
 def run_train(options: argparse.Namespace) -> None:
     """Train, say how wrong the network is, and write or compare it. Raises `SaliencyError` if it is not good enough."""
-    if options.out and not options.out.absolute().parent.is_dir():
-        raise SaliencyError(f"there is no folder {options.out.absolute().parent} to write into")
+    if options.out:
+        files.check_output(options.out)
     recipe = RECIPES[options.name]
     if options.plain:
         if not isinstance(recipe.alter, Adversarial):
@@ -39,8 +40,7 @@ def run_train(options: argparse.Namespace) -> None:
     network = train(recipe)
     with tempfile.TemporaryDirectory() as folder:
         path = options.out or Path(folder) / "weights.pt"
-        digest = save(network, path)
-        size = path.stat().st_size
+        digest, size = save(network, path)
     reached = error(network, recipe)
     print(f"{reached:.4f} {recipe.unit}, of {recipe.held_out} held out; {size / 1000:.0f} kB, SHA-256 {digest}")
     if options.check:

@@ -5,11 +5,13 @@ DIR/Annotations/CLS-LOC/val/*.xml    one file an image: the class and a box for 
 DIR/LOC_synset_mapping.txt           one line a class, in the order of the scores: synset id, names
 """
 
+import os
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from saliency_lib import files
 from saliency_lib.errors import ImageError, SaliencyError
 from saliency_lib.localization.boxes import Box
 
@@ -29,10 +31,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class Truth:
-    """What a person marked in one image: the class, and the boxes `(x0, y0, x1, y1)` in pixels of all its instances."""
+    """What a person marked in one image: the class, and the boxes `(x0, y0, x1, y1)` in pixels of all its instances.
+
+    `size` is (width, height) of the image on which they were marked, where the annotation says it.
+    """
 
     label: int
     boxes: tuple[Box, ...]
+    size: tuple[int, int] | None = None
 
 
 class Ilsvrc:
@@ -58,7 +64,7 @@ class Ilsvrc:
         paths = sorted(images.glob("*.JPEG"))[:limit]
         if not paths:
             raise SaliencyError(f"there are no .JPEG files in {images}")
-        self.samples = [Sample(path.stem, path, annotations / f"{path.stem}.xml") for path in paths]
+        self.samples = [Sample(_printable(path.stem), path, annotations / f"{path.stem}.xml") for path in paths]
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -66,8 +72,8 @@ class Ilsvrc:
     def truth(self, sample: Sample) -> Truth:
         """What is in an image. Raises `BrokenImage` if nobody says, or by no known class, or without a box."""
         try:
-            root = ElementTree.parse(sample.annotation).getroot()
-        except (OSError, ElementTree.ParseError) as error:
+            root = ElementTree.fromstring(files.read(sample.annotation))
+        except (OSError, ElementTree.ParseError, LookupError, ValueError) as error:  # the last two: odd encodings
             raise BrokenImage(f"its annotation cannot be read ({_reason(error)})") from None
         try:
             found = [(item.findtext("name", ""), _read_box(item)) for item in root.findall("object")]
@@ -78,12 +84,14 @@ class Ilsvrc:
         synset = found[0][0]
         if synset not in self.classes:
             raise BrokenImage(f"its class {synset!r} is not in LOC_synset_mapping.txt")
-        return Truth(self.classes[synset], tuple(box for name, box in found if name == synset))
+        boxes = tuple(box for name, box in found if name == synset)
+        return Truth(self.classes[synset], boxes, _read_size(root))
 
 
 def _read_classes(mapping: Path) -> dict[str, int]:
     try:
-        synsets = [line.split(maxsplit=1)[0] for line in mapping.read_text("utf-8").splitlines() if line.strip()]
+        text = files.read(mapping).decode("utf-8")
+        synsets = [line.split(maxsplit=1)[0] for line in text.splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise SaliencyError(f"{mapping} cannot be read ({_reason(error)})") from None
     if len(set(synsets)) != len(synsets):
@@ -96,6 +104,20 @@ def _read_box(item: ElementTree.Element) -> Box:
     if x0 > x1 or y0 > y1:
         raise ValueError("a corner is on the wrong side")
     return x0, y0, x1, y1
+
+
+def _read_size(root: ElementTree.Element) -> tuple[int, int] | None:
+    """Width and height of the image that was annotated, if they are there and make sense."""
+    try:
+        width, height = (int(root.findtext(f"size/{side}", "")) for side in ("width", "height"))
+    except ValueError:
+        return None
+    return (width, height) if width > 0 and height > 0 else None
+
+
+def _printable(name: str) -> str:
+    """The name of a file as text that can be written; bytes that are no UTF-8 are spelled out."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _reason(error: Exception) -> str:

@@ -2,53 +2,97 @@
 
 The first process of a run appends to the results, every other one to a file of its own beside them, `NAME.part-R`. At
 the end, and when an interrupted run goes on, the parts are merged into the results. A line that a kill cut short is
-dropped and its image done again.
+dropped and its image done again; one that was damaged since is noticed, because each carries a check of the rest. An
+image that could not be used is looked at again by every run.
 """
 
 import errno
 import glob
 import json
 import os
+import re
 import time
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from saliency_lib import files
 from saliency_lib.errors import SaliencyError
 
 Record = dict[str, Any]
+
+BEGINNING = b'{"image":'
+"""What every line begins with; a torn one, as far as it goes."""
+
+KINDS: dict[str, type] = {
+    "label": int,
+    "top5": list,
+    "top5_boxes": list,
+    "top1_correct": bool,
+    "top5_correct": bool,
+    "gt_known": bool,
+    "top1_localized": bool,
+    "top5_localized": bool,
+    "pointed": bool,
+}
+"""What a record says of an image that could be used, beside boxes and a point."""
 
 
 def read(path: Path) -> dict[str, Record]:
     """The records of a file by image; empty if there is no file. The last line may be torn; no other may.
 
-    Raises `SaliencyError` if the file is not made of records.
+    Raises `SaliencyError` if the file is not made of records, or two of them contradict each other.
     """
-    if not path.exists():
+    if not os.path.lexists(path):
         return {}
     try:
-        lines = path.read_bytes().split(b"\n")
+        lines = files.read(path).split(b"\n")
     except OSError as error:
         raise SaliencyError(f"{path} cannot be read ({error.strerror})") from None
-    records = {}
+    records: dict[str, Record] = {}
     for number, line in enumerate(lines, start=1):
         try:
             record = json.loads(line) if line else None
-        except ValueError:
-            if number == len(lines):
+        except (ValueError, RecursionError):
+            if number == len(lines) and BEGINNING.startswith(line[: len(BEGINNING)]):
                 break  # a kill came while it was written
             raise SaliencyError(f"line {number} of {path} is no JSON: it is no file of results") from None
         if record is not None:
-            if not isinstance(record, dict) or "image" not in record:
-                raise SaliencyError(f"line {number} of {path} is no record of an image")
-            records[record["image"]] = record
+            if not is_record(record) or record.pop("check", _check(record)) != _check(record):
+                raise SaliencyError(f"line {number} of {path} is no record of an image, or a damaged one")
+            records = united(records, {record["image"]: record}, path)
+    return records
+
+
+def is_record(record: Any) -> bool:
+    """Whether this is what an evaluation writes of an image."""
+    if not isinstance(record, dict) or not isinstance(record.get("image"), str):
+        return False
+    kinds = {"broken": str} if "broken" in record else KINDS
+    return all(isinstance(record.get(key), kind) for key, kind in kinds.items())
+
+
+def united(some: Mapping[str, Record], more: Mapping[str, Record], path: Path) -> dict[str, Record]:
+    """All records; one that could be made takes the place of one that could not.
+
+    Raises `SaliencyError` if two results of one image differ.
+    """
+    records = dict(some)
+    for image, record in more.items():
+        known = records.setdefault(image, record)
+        if "broken" in known:
+            records[image] = record
+        elif "broken" not in record and known != record:
+            raise SaliencyError(f"{path} holds two results of {image} that differ: delete one of them")
     return records
 
 
 def parts(path: Path) -> list[Path]:
     """The files to which processes have appended and that are not merged yet."""
-    return sorted(path.parent.glob(f"{glob.escape(path.name)}.part-*"))
+    found = path.parent.glob(f"{glob.escape(path.name)}.part-*")
+    return sorted(file for file in found if re.fullmatch(r"\.part-\d+", file.name[len(path.name) :]))
 
 
 def part(path: Path, rank: int) -> Path:
@@ -60,31 +104,33 @@ def read_all(path: Path) -> dict[str, Record]:
     """The records of the results and of all parts, ordered by image."""
     records = read(path)
     for file in parts(path):
-        records |= read(file)
+        records = united(records, read(file), file)
     return dict(sorted(records.items()))
 
 
 def merge(path: Path) -> dict[str, Record]:
     """Bring results and parts into one file, ordered by image, in one step; returns the records."""
-    ordered = read_all(path)
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        with writing(path):
-            with partial.open("w", encoding="utf-8") as file:
-                file.writelines(line(record) for record in ordered.values())
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-    for merged in parts(path):
-        merged.unlink()
+    ordered, merged = read_all(path), parts(path)
+    content = "".join(line(record) for record in ordered.values()).encode()
+    if merged or not path.exists() or files.read(path) != content:
+        files.write(path, content)
+    for file in merged:
+        file.unlink(missing_ok=True)
     return ordered
 
 
 def line(record: Mapping[str, Any]) -> str:
-    """A record as one line, the same for the same numbers."""
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
+    """A record as one line with a check of itself, the same for the same numbers."""
+    return _text({**record, "check": _check(record)}) + "\n"
+
+
+def _check(record: Mapping[str, Any]) -> str:
+    """Eight digits of all that a record says."""
+    return f"{zlib.crc32(_text({key: value for key, value in record.items() if key != 'check'}).encode()):08x}"
+
+
+def _text(record: Mapping[str, Any]) -> str:
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
 
 
 def append(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
@@ -113,6 +159,7 @@ def locked(path: Path, patience: float = 5.0) -> Iterator[None]:
     A run whose launcher was killed needs a moment to notice: wait `patience` seconds for it. Raises `SaliencyError`.
     """
     lock, until = path.with_name(f"{path.name}.lock"), time.monotonic() + patience
+    files.check_output(lock)
     with writing(lock):
         file = lock.open("a")
     with file:

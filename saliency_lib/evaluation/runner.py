@@ -8,6 +8,7 @@ was interrupted, and its numbers are the same to the last digit.
 import contextlib
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,10 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
+from saliency_lib import files
 from saliency_lib.errors import ImageError, SaliencyError
 from saliency_lib.evaluation import records
-from saliency_lib.evaluation.ilsvrc import Ilsvrc, Sample, Truth
+from saliency_lib.evaluation.ilsvrc import BrokenImage, Ilsvrc, Sample, Truth
 from saliency_lib.evaluation.metrics import is_pointed, is_right, percentages
 from saliency_lib.evaluation.records import Record
 from saliency_lib.evaluation.team import Team, gathered
@@ -79,14 +81,27 @@ class Evaluation:
             if isinstance(item, str)
             else _record(sample, item[1], best[slot].tolist(), [guess[slot] for guess in guesses], found[slot])
             | self.settings
+            | {"bytes": sizes(sample)}
             for slot, (sample, item) in enumerate(zip(chunk, loaded, strict=True))
         ]
 
+    def is_usable(self, sample: Sample) -> bool:
+        """Whether an image and its annotation can be used now."""
+        return not isinstance(self._load(sample), str)
+
     def _load(self, sample: Sample) -> tuple[Image.Image, Truth] | str:
         try:
-            return load_image(sample.image), self.data.truth(sample)
+            photo, truth = load_image(sample.image), self.data.truth(sample)
+            if truth.size not in (None, photo.size):
+                raise BrokenImage(f"its annotation is of an image of {truth.size} pixels, and it has {photo.size}")
         except ImageError as error:
-            return str(error).replace(str(sample.image), sample.image.name)
+            return str(error).replace(str(sample.image), sample.name)
+        return photo, truth
+
+
+def sizes(sample: Sample) -> list[int]:
+    """The bytes of an image and of its annotation: another data set with the same names has others."""
+    return [file.stat().st_size for file in (sample.image, sample.annotation)]
 
 
 def _record(
@@ -127,41 +142,71 @@ def evaluate(
     written as JSON. Raises `SaliencyError` if something is wrong with the folder or the files, or if `out` was made
     with other settings, by another method, or is being written by another run.
     """
+    out, summary = Path(out), summary and Path(summary)
     with gathered() as team, contextlib.ExitStack() as stack:
-        run = team.agree(lambda: _prepare(folder, method, model, limit, batch_size, (out, summary)))
+        run = team.agree(lambda: _prepare(Path(folder), method, model, limit, batch_size, out, summary))
         if team.rank == 0:
             lock = records.locked(out)
-        done = team.first(lambda: (stack.enter_context(lock), _resume(out, run.settings))[1])
+        done = team.first(lambda: (stack.enter_context(lock), _resume(out, run))[1])
         team.agree(lambda: _work(run, team, done, out))
         result = team.first(lambda: _finish(run, out, summary))
         return result if team.rank == 0 else None
 
 
 def _prepare(
-    folder: Path, method: str, model: str, limit: int | None, batch_size: int, files: Sequence[Path | None]
+    folder: Path, method: str, model: str, limit: int | None, batch_size: int, out: Path, summary: Path | None
 ) -> Evaluation:
     if batch_size < 1 or (limit is not None and limit < 1):
         raise SaliencyError("the batch size and the limit are at least 1")
-    for file in files:
-        if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
-            raise SaliencyError(f"{file} cannot be written: it is a folder, or its folder does not exist")
+    _check_files(folder, out, summary)
     found, network = find_localizer(method), load_model(model)
     synsets = network.categories.synsets if network.categories else ()
     return Evaluation(Ilsvrc(folder, limit, synsets), found, network, model, batch_size)
 
 
-def _resume(out: Path, settings: Mapping[str, str]) -> set[str]:
+def _check_files(folder: Path, out: Path, summary: Path | None) -> None:
+    """Raise `SaliencyError` if results or summary cannot be written, or would overwrite what is read, or each other."""
+    for file in (out, summary):
+        if file is not None:
+            kinds = ("Data", "Annotations")
+            read = [folder / kind / "CLS-LOC" / "val" / file.name for kind in kinds]
+            files.check_output(file, [folder / "LOC_synset_mapping.txt", *read])
+    if out.exists() and not out.is_file():
+        raise SaliencyError(f"{out} cannot be continued: it is a device, not a file")
+    own, other = os.path.realpath(out), summary and os.path.realpath(summary)
+    if other and other.startswith(own) and re.fullmatch(r"|\.lock|\.part-\d+", other[len(own) :]):
+        raise SaliencyError(f"{summary} is where the results go: write the summary to another file")
+
+
+def _resume(out: Path, run: Evaluation) -> set[str]:
     """The images that are done; whatever an interrupted run has left is put in order first."""
     done = records.read_all(out)
     for record in done.values():
-        for key, value in settings.items():
+        for key, value in run.settings.items():
             if record.get(key) != value:
                 raise SaliencyError(
                     f"{out} holds results with {key} {record.get(key)!r}, this run has {value!r}: choose another file"
                 )
-    if done:
+    mended = set()
+    for sample in run.data.samples:
+        record = done.get(sample.name, {})
+        if "broken" in record and run.is_usable(sample):
+            mended.add(sample.name)
+        elif "bytes" in record and not _is_same(sample, record["bytes"]):
+            raise SaliencyError(
+                f"{out} holds a result of another {sample.name} than the one that is in the folder now: "
+                "choose another file, or delete its line"
+            )
+    if done or out.exists():
         records.merge(out)
-    return set(done)
+    return set(done) - mended
+
+
+def _is_same(sample: Sample, size: object) -> bool:
+    try:
+        return sizes(sample) == size
+    except OSError:
+        return False
 
 
 def _work(run: Evaluation, team: Team, done: set[str], out: Path) -> None:
@@ -185,8 +230,7 @@ def _finish(run: Evaluation, out: Path, summary: Path | None) -> dict[str, Any]:
     chosen = [everything[sample.name] for sample in run.data.samples]
     result = summarize(chosen) | run.settings
     if summary is not None:
-        with records.writing(summary):
-            summary.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        files.write(summary, (json.dumps(result, indent=2, ensure_ascii=False) + "\n").encode())
     return result
 
 

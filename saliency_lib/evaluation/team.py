@@ -16,6 +16,9 @@ Value = TypeVar("Value")
 PATIENCE = timedelta(days=7)
 """How long one process waits for the slowest."""
 
+ARRIVAL = timedelta(seconds=60)
+"""How long the processes of a run wait for each other to come at all."""
+
 
 @dataclass(frozen=True)
 class Team:
@@ -61,14 +64,34 @@ class Team:
 
 @contextmanager
 def gathered() -> Iterator[Team]:
-    """The team that the environment describes, as `torchrun` sets it: RANK and WORLD_SIZE."""
-    count = int(os.environ.get("WORLD_SIZE", "1"))
+    """The team that the environment describes, as `torchrun` sets it: RANK and WORLD_SIZE.
+
+    Raises `SaliencyError` if the environment makes no sense, or the others do not come.
+    """
+    said = os.environ.get("WORLD_SIZE", "1")
+    if not (said.isdecimal() and 0 < int(said) < 10**6):
+        raise SaliencyError(f"WORLD_SIZE is the number of processes, as torchrun sets it, and not {said!r}")
+    count = int(said)
     if count == 1:
         yield Team()
         return
     parent = os.getppid()
-    torch.distributed.init_process_group("gloo", timeout=PATIENCE)
+    _assemble(count)
     try:
         yield Team(torch.distributed.get_rank(), count, parent)
     finally:
         torch.distributed.destroy_process_group()
+
+
+def _assemble(count: int) -> None:
+    """Meet the other processes."""
+    try:
+        store, rank, _ = next(torch.distributed.rendezvous("env://", timeout=ARRIVAL))
+        store.set(f"saliency_lib/{rank}", "here")
+        store.wait([f"saliency_lib/{other}" for other in range(count)], ARRIVAL)
+    except (RuntimeError, ValueError) as error:  # nobody listens, nobody comes, or a variable is missing
+        reason = str(error).strip().split("\n", 1)[0]
+        raise SaliencyError(
+            f"WORLD_SIZE says {count} processes, and they cannot meet ({reason}): start them with torchrun, or unset it"
+        ) from None
+    torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=count, timeout=PATIENCE)

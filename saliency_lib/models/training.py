@@ -8,6 +8,7 @@ them hard, `Mirrored` shows them from both sides.
 """
 
 import hashlib
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from saliency_lib import files
 from saliency_lib.models.load import device
 
 SEED, HELD_OUT_SEED = 1, 2
@@ -145,8 +147,11 @@ def error(network: nn.Module, recipe: Recipe, *, count: int | None = None, seed:
     return recipe.error(torch.cat(outputs), answers)
 
 
-def save(network: nn.Module, path: Path) -> str:
-    """Write the weights as float16 and return the SHA-256 of the file."""
+def save(network: nn.Module, path: Path) -> tuple[str, int]:
+    """Write the weights as float16; returns the SHA-256 of the file, and its bytes."""
     weights = {name: values.half().cpu().contiguous() for name, values in network.state_dict().items()}
-    torch.save(weights, path)
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    buffer = io.BytesIO()
+    torch.save(weights, buffer)
+    content = buffer.getvalue()
+    files.write(path, content)
+    return hashlib.sha256(content).hexdigest(), len(content)
