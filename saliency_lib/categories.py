@@ -6,14 +6,15 @@ Head("numbers", ["steering angle"], "degrees")  # one output that is no class at
 
 import difflib
 import importlib.resources
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import SupportsIndex
 
 from torch import Tensor
 
-from saliency_lib.errors import ModelError, TargetError
+from saliency_lib.checks import shown, whole
+from saliency_lib.errors import ModelError, SaliencyError, TargetError
 
 
 class Categories:
@@ -28,9 +29,11 @@ class Categories:
         synsets: Sequence[str] = (),
         synonyms: Sequence[Sequence[str]] = (),
     ) -> None:
-        self.names = tuple(names)
-        self.synsets = tuple(synsets)
-        self.synonyms = tuple(tuple(words) for words in synonyms) or ((),) * len(self.names)
+        self.names = _texts("names", names)
+        self.synsets = _texts("synsets", synsets)
+        self.synonyms = tuple(_texts("synonyms", words) for words in synonyms) or ((),) * len(self.names)
+        if len(self.synonyms) != len(self.names) or len(self.synsets) not in (0, len(self.names)):
+            raise TargetError("synsets and synonyms belong to the names one by one: there are not as many")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -39,11 +42,12 @@ class Categories:
         """The name of class `index`. Raises `TargetError` if it is out of range."""
         return self.names[self.check(index)]
 
-    def check(self, index: int) -> int:
+    def check(self, index: SupportsIndex) -> int:
         """`index` itself, if it is a class. Raises `TargetError` if it is out of range."""
-        if not 0 <= index < len(self):
-            raise TargetError(f"there is no class {index}: the classes are 0 to {len(self) - 1}")
-        return int(index)
+        try:
+            return whole("a class", index, 0, len(self) - 1)
+        except SaliencyError:
+            raise TargetError(f"there is no class {shown(index)}: the classes are 0 to {len(self) - 1}") from None
 
     def index(self, target: str | SupportsIndex) -> int:
         """The index of the class that `target` names.
@@ -53,9 +57,9 @@ class Categories:
         than one, is meant, and lists the nearest.
         """
         if isinstance(target, SupportsIndex) and not isinstance(target, bool):
-            return self.check(target.__index__())
+            return self.check(target)
         if not isinstance(target, str):
-            raise TargetError(f"a class is an index or a name, not {target!r}")
+            raise TargetError(f"a class is an index or a name, not {shown(target)}")
         text = target.strip()
         same = [i for i, name in enumerate(self.names) if name == text]
         if len(same) > 1:
@@ -104,6 +108,16 @@ class Categories:
         return shown + (f" and {len(indices) - most} more" if len(indices) > most else "")
 
 
+def _texts(what: str, words: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(words, str) or not isinstance(words, Iterable):
+        raise TargetError(f"{what} are a list of words, and not {shown(words)}")
+    found = tuple(words)
+    for word in found:
+        if not isinstance(word, str):
+            raise TargetError(f"{what} are words, and {shown(word)} is none")
+    return found
+
+
 @cache
 def imagenet_categories() -> Categories:
     """The 1000 classes of ILSVRC-2012, which every network in `load_model` scores."""
@@ -136,7 +150,9 @@ class Head:
 
     def __post_init__(self) -> None:
         if self.kind not in ("softmax", "sigmoid", "numbers"):
-            raise ModelError(f'a head is "softmax", "sigmoid" or "numbers", and not {self.kind!r}')
+            raise ModelError(f'a head is "softmax", "sigmoid" or "numbers", and not {shown(self.kind)}')
+        if self.names is not None and len(self.categories or ()) == 0:
+            raise ModelError("a head without a single name: leave the names out instead")
 
     @cached_property
     def categories(self) -> Categories | None:

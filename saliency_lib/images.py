@@ -25,16 +25,11 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from saliency_lib.errors import ImageError, SaliencyError
-
-Size = int | tuple[int, int]
-"""The side of a square in pixels, or (H, W)."""
+from saliency_lib.checks import MAX_PIXELS, Size, check_photo, check_size, check_tensor, one_of
+from saliency_lib.errors import ImageError
 
 Part = tuple[float, float, float, float]
 """A part of a photo, `(x0, y0, x1, y1)` as shares of its width and height; all of it is (0, 0, 1, 1)."""
-
-MAX_PIXELS = 80_000_000
-"""Largest photo that `load_image` decodes (about 240 MB as RGB). Below the number at which Pillow warns of a bomb."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "JPEG2000", "AVIF")
 """What a photo may be, by its content. Pillow knows more; for EPS it starts a program that runs the file."""
@@ -83,9 +78,7 @@ def sample_photo(name: str) -> Image.Image:
 
     Raises `ImageError` if there is none of that name.
     """
-    if name not in _photos():
-        raise ImageError(f"there is no sample photo {name!r}; there are {', '.join(_photos())}")
-    return _photos()[name].load()
+    return _photos()[one_of("sample photo", name, _photos(), ImageError)].load()
 
 
 def load_image(source: str | Path | IO[bytes] | Image.Image) -> Image.Image:
@@ -177,8 +170,7 @@ def to_tensor(image: Image.Image, size: Size = 224, *, crop: bool = True, channe
     Raises `ImageError` if `image` is not a picture, `size` is not made of positive whole numbers, or `channels` is
     neither 1 nor 3.
     """
-    if not isinstance(image, Image.Image):
-        raise ImageError(f"expected a PIL image, as sl.load_image returns, and got {type(image).__name__}")
+    check_photo(image)
     if channels not in (1, 3):
         raise ImageError(f"a photo has 3 channels, or 1 in gray, and {channels!r} were asked for")
     height, width = sides(check_size(size))
@@ -197,17 +189,6 @@ def center_crop(width: int, height: int, aspect: float = 1.0) -> tuple[float, fl
     w, h = min(width, height * aspect), min(height, width / aspect)
     x0, y0 = (width - w) / 2, (height - h) / 2
     return x0, y0, x0 + w, y0 + h
-
-
-def check_size(size: Size, error: type[SaliencyError] = ImageError) -> Size:
-    """`size` itself, if it is a positive whole number or two, of at most `MAX_PIXELS` in all. Raises `error`."""
-    parts = size if isinstance(size, tuple) else (size, size)
-    if len(parts) != 2 or not all(isinstance(part, int) and not isinstance(part, bool) and part > 0 for part in parts):
-        raise error(f"the size must be a whole number of pixels, at least 1, or two of them (H, W), and is {size!r}")
-    if parts[0] * parts[1] > MAX_PIXELS:
-        need = f"{parts[0]} x {parts[1]} pixels take {parts[0] * parts[1] * 12 / 1e9:,.0f} GB"
-        raise error(f"an image of {need}: the limit is {MAX_PIXELS // 10**6} million pixels")
-    return size
 
 
 def sides(size: Size) -> tuple[int, int]:
@@ -239,7 +220,7 @@ def to_image(images: Tensor) -> Image.Image:
 
     Raises `ImageError` for any other shape or kind of numbers.
     """
-    if not isinstance(images, Tensor) or not images.is_floating_point():
+    if not check_tensor("an image", images, ImageError).is_floating_point():
         raise ImageError("expected a floating-point tensor with values in [0, 1]")
     if images.ndim == 4 and len(images) == 1:
         images = images[0]
@@ -247,34 +228,3 @@ def to_image(images: Tensor) -> Image.Image:
         raise ImageError(f"expected one image of shape (3, H, W), and got {tuple(images.shape)}")
     values = images.detach().cpu().float().nan_to_num(0).clamp(0, 1).expand(3, -1, -1).permute(1, 2, 0).numpy()
     return Image.fromarray(np.rint(values * 255).astype(np.uint8))
-
-
-def check_images(images: Tensor, channels: int | None = None) -> Tensor:
-    """`images` itself, if it is a batch of images: floating point, (N, C, H, W), N > 0, finite, in [0, 1].
-
-    Raises `ImageError`, with the first thing that is wrong; also if C is not `channels`, where that is known.
-    """
-    if not isinstance(images, Tensor):
-        raise ImageError(f"expected a tensor of images, and got {type(images).__name__}: use sl.to_tensor(photo)")
-    shape = tuple(images.shape)
-    if images.ndim != 4:
-        hint = ": add the batch dimension with images[None]" if images.ndim == 3 else ""
-        raise ImageError(f"expected images of shape (N, C, H, W), and got {shape}{hint}")
-    if images.numel() == 0:
-        raise ImageError(f"the batch of images is empty: its shape is {shape}")
-    if channels is not None and shape[1] != channels:
-        raise ImageError(
-            f"expected {channels} color channel{'s' * (channels != 1)}, shape (N, {channels}, H, W), "
-            f"and got {shape[1]} in {shape}"
-        )
-    if not images.is_floating_point():
-        raise ImageError(f"expected floating-point images in [0, 1], and got {images.dtype}: divide by 255 first")
-    low, high = (value.item() for value in torch.aminmax(images.detach()))
-    if not (np.isfinite(low) and np.isfinite(high)):
-        raise ImageError("the images contain NaN or infinite pixels")
-    if low < 0 or high > 1:
-        raise ImageError(
-            f"expected pixels in [0, 1], and found values from {low:.4g} to {high:.4g}: "
-            "pass images before normalization (the model normalizes them itself)"
-        )
-    return images

@@ -10,6 +10,7 @@ from string import Template
 
 from PIL import Image
 
+from saliency_lib.checks import check_photo, whole
 from saliency_lib.errors import SaliencyError
 from saliency_lib.plots import Plot
 
@@ -44,6 +45,7 @@ def frame_player(
     shows the opening frame without JavaScript, and the first, opening and last frame on paper. Raises `SaliencyError`
     if there are no frames, not as many labels, or no frame `start`.
     """
+    width, quality = whole("width", width, 1, 10_000), whole("quality", quality, 1, 100)
     if not frames or len(frames) != len(labels):
         raise SaliencyError(
             f"a player takes as many labels as frames, at least one: got {len(labels)} for {len(frames)}"
@@ -80,7 +82,7 @@ def frame_player(
 
 def opening_frame(count: int, start: int | None) -> int:
     """Which of `count` frames is shown first."""
-    opening = (count - 1) // 2 if start is None else start
+    opening = (count - 1) // 2 if start is None else whole("start", start, 0)
     if not 0 <= opening < count:
         raise SaliencyError(f"a player of {count} frames opens at one of them: got start={start}")
     return opening
@@ -141,4 +143,4 @@ def _data_uri(picture: Image.Image, quality: int) -> str:
 
 
 def picture_of(frame: Frame) -> Image.Image:
-    return frame.to_image() if isinstance(frame, Plot) else frame
+    return frame.to_image() if isinstance(frame, Plot) else check_photo(frame)

@@ -8,6 +8,7 @@ pixels would leave the rest dark; pass `top` to draw several on one scale.
 import base64
 import io
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import matplotlib
@@ -20,6 +21,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image, ImageDraw, ImageOps
 from torch import Tensor
 
+from saliency_lib.checks import check_box, check_tensor, number, shown, whole
 from saliency_lib.errors import SaliencyError
 from saliency_lib.images import to_image
 from saliency_lib.localization.boxes import box_iou
@@ -67,8 +69,11 @@ class Plot(Figure):
         """The figure as the bytes of a file of format `form`: png, jpeg or webp."""
         buffer = io.BytesIO()
         options: dict[str, Any] = {"quality": 85} if form != "png" else {"optimize": True}
-        with matplotlib.rc_context(STYLE):
-            self.savefig(buffer, format=form, pil_kwargs=options)
+        try:
+            with matplotlib.rc_context(STYLE):
+                self.savefig(buffer, format=form, pil_kwargs=options)
+        except (ValueError, RuntimeError) as error:  # broken TeX or half a letter in a title, more pixels than can be
+            raise SaliencyError(f"the figure cannot be drawn: {error}") from None
         return buffer.getvalue()
 
     def to_image(self) -> Image.Image:
@@ -104,7 +109,8 @@ def grid(
     if not pictures:
         raise SaliencyError("there is no picture to show")
     named = list(pictures.items() if isinstance(pictures, Mapping) else pictures)
-    columns = columns or min(len(named), 4)
+    columns = min(len(named), 4) if columns is None else whole("columns", columns, 1)
+    size = number("size", size, 0.1, 50)
     rows = -(-len(named) // columns)
     shapes = [picture_array(picture).shape for _, picture in named]
     tall = min(TALLEST, max(shape[0] / shape[1] for shape in shapes))
@@ -147,7 +153,7 @@ def _entitle(place: Axes, title: str) -> None:
 
 def draw_box(place: Axes, box: Box, color: str = "#39d98a", label: str = "") -> None:
     """Draw the outline of a box `(x0, y0, x1, y1)` in pixels of the picture."""
-    x0, y0, x1, y1 = box
+    x0, y0, x1, y1 = check_box(box)
     corners = [x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0]
     place.plot(*(np.array(c) - 0.5 for c in corners), color=color, linewidth=2, label=label)
 
@@ -156,6 +162,8 @@ def picture_array(picture: Picture) -> np.ndarray:
     """A picture as an array: (H, W, 3) of bytes for a photo, (H, W) of floats for a map."""
     if isinstance(picture, Image.Image):
         return np.asarray(picture.convert("RGB"))
+    if check_tensor("a picture", picture).numel() == 0 or picture.is_complex():
+        raise SaliencyError(f"a picture is a photo (3, H, W) or a map (H, W), not {tuple(picture.shape)}")
     if picture.ndim == 4 or (picture.ndim == 3 and picture.shape[0] == 3):
         return np.asarray(to_image(picture))
     values = picture.detach().float().cpu().numpy()
@@ -184,14 +192,16 @@ def overlay(image: Picture, saliency: Tensor, *, top: float | None = None) -> Im
 
 def _top(values: np.ndarray, top: float | None) -> float:
     top = float(np.percentile(values, 99.5)) if top is None else top
-    if not np.isfinite(top) or top < 0:
-        raise SaliencyError(f"a map is drawn from 0 to a finite top, and that is {top}")
+    if not isinstance(top, Real) or not np.isfinite(top) or top < 0:
+        raise SaliencyError(f"a map is drawn from 0 to a finite top, and that is {shown(top)}")
     return top or 1.0
 
 
 def signed(gradient: Tensor, *, size: float = 2.6, titles: Sequence[str] = ("red", "green", "blue")) -> Plot:
     """A gradient (3, H, W) channel by channel: red raises the score, blue lowers it, white does nothing."""
-    channels = gradient[0] if gradient.ndim == 4 else gradient
+    channels = check_tensor("a gradient (3, H, W)", gradient)[0] if gradient.ndim == 4 else gradient
+    if channels.ndim != 3 or not 0 < len(channels) <= len(titles):
+        raise SaliencyError(f"expected a gradient (C, H, W), C at most {len(titles)}, not {tuple(gradient.shape)}")
     figure, places = axes(1, len(channels), size * len(channels), size + 0.3, photographic=True)
     top = _top(picture_array(channels.abs().flatten(1)), None)
     for place, channel, title in zip(places, channels, titles, strict=True):

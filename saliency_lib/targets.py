@@ -15,7 +15,6 @@ A network may return scores (N, K), plain numbers (N,) or (N, 1), or anything el
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -23,6 +22,7 @@ import torch
 from torch import Tensor
 
 from saliency_lib.categories import CLASSES, Head
+from saliency_lib.checks import number, shown, whole
 from saliency_lib.errors import ModelError, TargetError
 
 Layer = Hashable
@@ -99,7 +99,7 @@ def select(answer: Answer, target: Target) -> Tensor:
     if callable(target) and not isinstance(target, Tensor):
         try:
             picked = target(answer.output)
-        except (KeyError, IndexError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+        except Exception as error:  # the function is somebody's own code
             raise TargetError(f"the target function failed with {type(error).__name__}: {error}") from error
         return _check_numbers(picked, answer.count)
     scores = check_scores(answer.scores)
@@ -137,9 +137,9 @@ def class_indices(scores: Tensor, target: Target, head: Head = CLASSES) -> Tenso
 def class_index(item: object, head: Head, known: int) -> int:
     """The index of one class among `known` scores. Raises `TargetError` if it is none."""
     if isinstance(item, bool) or not (isinstance(item, str) or hasattr(item, "__index__")):
-        raise TargetError(f"a class is an index or a name, not {item!r}")
+        raise TargetError(f"a class is an index or a name, not {shown(item)}")
     categories = head.categories or head.categories_for(known)
-    index = categories.index(item if isinstance(item, str) else item.__index__())
+    index = categories.index(item)
     if index >= known:
         raise TargetError(f"there is no class {index}: the model scores {known} classes")
     return index
@@ -193,23 +193,42 @@ class unit(Objective):
 
     def __init__(self, layer: Layer, channel: int, position: tuple[int, int] | str | None = None) -> None:
         self.layers = (layer,)
-        self.channel, self.position = channel, position
+        self.channel = whole("channel", channel, 0, error=TargetError)
+        self.position = _position(position)
 
     def numbers(self, answer: Answer) -> Tensor:
         h = answer.inner[self.layers[0]]
-        if not isinstance(self.channel, int) or h.ndim not in (2, 4) or not 0 <= self.channel < h.shape[1]:
-            raise TargetError(f"there is no channel {self.channel!r} in a layer of shape {tuple(h.shape)}")
+        if h.ndim not in (2, 4) or not self.channel < h.shape[1]:
+            raise TargetError(f"there is no channel {self.channel} in a layer of shape {tuple(h.shape)}")
         here = h[:, self.channel].reshape(len(h), *(h.shape[2:] or (1, 1)))
         if self.position is None:
             return here.mean((1, 2))
-        if isinstance(self.position, str):
-            if self.position != "max":
-                raise TargetError(f'a position is (i, j), "max" or None, not {self.position!r}')
+        if self.position == "max":
             return here.amax((1, 2))
         i, j = self.position
-        if not (0 <= i < here.shape[1] and 0 <= j < here.shape[2]):
+        if i >= here.shape[1] or j >= here.shape[2]:
             raise TargetError(f"there is no position {self.position} in a layer of {here.shape[1]} x {here.shape[2]}")
         return here[:, i, j]
+
+
+def _position(position: Any) -> Any:
+    """None, "max" or (i, j)."""
+    if position is None or (isinstance(position, str) and position == "max"):
+        return position
+    if isinstance(position, str) or not isinstance(position, Sequence) or len(position) != 2:
+        raise TargetError(f'a position is (i, j), "max" or None, not {shown(position)}')
+    return tuple(whole("a position", side, 0, error=TargetError) for side in position)
+
+
+def _weights(terms: Any) -> list[tuple[Any, float]]:
+    """Pairs of a target and its weight, at least one."""
+    try:
+        pairs = [(target, weight) for target, weight in (terms.items() if isinstance(terms, Mapping) else terms)]
+    except (TypeError, ValueError):
+        pairs = []
+    if not pairs:
+        raise TargetError(f"a weighted target is {{target: weight, ...}}, weights finite, and not {shown(terms)}")
+    return [(target, number("a weight", weight, error=TargetError)) for target, weight in pairs]
 
 
 class weighted(Objective):
@@ -221,9 +240,7 @@ class weighted(Objective):
     """
 
     def __init__(self, terms: Mapping[Any, float] | Sequence[tuple[Target, float]]) -> None:
-        self.terms = list(terms.items()) if isinstance(terms, Mapping) else list(terms)
-        if not self.terms or not all(isinstance(weight, Real) and np.isfinite(weight) for _, weight in self.terms):
-            raise TargetError(f"a weighted target is {{target: weight, ...}}, weights finite, and not {terms!r}")
+        self.terms = _weights(terms)
         self.layers = tuple(layer for target, _ in self.terms for layer in layers_of(target))
 
     def numbers(self, answer: Answer) -> Tensor:

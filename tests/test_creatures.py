@@ -123,7 +123,7 @@ def test_the_thing_is_the_same_at_every_size() -> None:
 
 @pytest.mark.parametrize("wrong", [{"count": 0}, {"count": 2.5}, {"count": "3"}, {"seed": -1}, {"size": 8}])
 def test_wrong_numbers_say_so(wrong: dict[str, Any]) -> None:
-    with pytest.raises(sl.ImageError, match=rf"{next(iter(wrong))} must be a whole number") as caught:
+    with pytest.raises(sl.ImageError, match=rf"{next(iter(wrong))} should be a whole number") as caught:
         sl.creatures(**{"count": 1} | wrong)
     says(caught.value)
 

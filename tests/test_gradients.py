@@ -433,7 +433,7 @@ def test_top_class_maps_take_one_image_and_at_least_one_class(net: nn.Module, im
     with pytest.raises(sl.ImageError, match="expected one image, and got a batch of 3"):
         sl.top_class_maps(net, images)
     for k in (0, -1):
-        with pytest.raises(sl.TargetError, match="at least one class"):
+        with pytest.raises(sl.TargetError, match="k should be a whole number, at least 1"):
             sl.top_class_maps(net, images[:1], k)
 
 

@@ -535,8 +535,10 @@ def test_to_image_clips_and_rounds() -> None:
         (torch.rand(4, 4), r"and got \(4, 4\)"),
         (torch.rand(3, 0, 4), r"and got \(3, 0, 4\)"),
         (torch.zeros(3, 4, 4, dtype=torch.uint8), "floating-point"),
-        (np.zeros((3, 4, 4)), "floating-point"),
-        (None, "floating-point"),
+        (np.zeros((3, 4, 4)), "a tensor, and got ndarray"),
+        (None, "a tensor, and got NoneType"),
+        (torch.rand(3, 4, 4).to_sparse(), "not supported"),
+        (torch.rand(3, 4, 4, device="meta"), "not supported .meta"),
     ],
 )
 def test_to_image_takes_one_image(images: object, message: str) -> None:
@@ -583,7 +585,7 @@ def test_the_sample_photos_cannot_be_changed_by_accident() -> None:
 
 @pytest.mark.parametrize("name", ["dog", "", None, 3])
 def test_an_unknown_sample_photo_lists_those_there_are(name: object) -> None:
-    with pytest.raises(sl.ImageError, match="there are chelsea, coffee") as caught:
+    with pytest.raises(sl.ImageError, match="use 'chelsea', 'coffee'") as caught:
         sl.sample_photo(name)
     says(caught.value)
 

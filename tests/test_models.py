@@ -429,7 +429,7 @@ def test_top_changes_nothing(embedded: sl.Classifier) -> None:
 
 @pytest.mark.parametrize("k", [0, -1])
 def test_fewer_than_one_class_says_so(k: int, images: Tensor) -> None:
-    with pytest.raises(sl.TargetError, match="at least one class"):
+    with pytest.raises(sl.TargetError, match="k should be a whole number, at least 1"):
         sl.as_classifier(small_network(), MEAN, STD).top(images, k)
 
 

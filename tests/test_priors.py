@@ -396,11 +396,12 @@ MAKERS: list[tuple[Callable[[], Any], str]] = [
     (lambda: TotalVariation(math.nan), "weight .* is nan"),
     (lambda: Jitter(-1), "pixels .* is -1"),
     (lambda: Jitter(math.inf), "pixels .* is inf"),
+    (lambda: Jitter(2.5), "pixels .* is 2.5"),  # type: ignore[arg-type]
     (lambda: Scale(0), "low .* at least 0.01, and is 0"),
     (lambda: Scale(1.2, 0.8), "high .* at least 1.2, and is 0.8"),
     (lambda: Crop(0), "low .* at least 0.01, and is 0"),
-    (lambda: Crop(0.8, 0.5), "high .* at least 0.8, and is 0.5"),
-    (lambda: Crop(0.5, 1.2), "high .* at most 1, the whole image, and is 1.2"),
+    (lambda: Crop(0.8, 0.5), "high .* at least 0.8 .* is 0.5"),
+    (lambda: Crop(0.5, 1.2), "high .* at most 1, and is 1.2"),
     (lambda: Noise(-0.1), "sigma .* is -0.1"),
     (lambda: Rotate("8"), "degrees .* is '8'"),  # type: ignore[arg-type]
     (lambda: Blur(True), "sigma .* is True"),

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "saliency_lib"
 
 FLOORS = [
     {"errors", "waiting"},
-    {"files"},
+    {"files", "checks"},
     {"images", "categories"},
     {"targets"},
     {"datasets"},

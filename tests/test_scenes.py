@@ -68,6 +68,6 @@ def test_a_seed_draws_the_same_bytes_however_many(drawn: sl.Scenes) -> None:
 
 @pytest.mark.parametrize("wrong", [{"count": 0}, {"count": 2.5}, {"seed": -1}])
 def test_wrong_numbers_say_so(wrong: dict[str, Any]) -> None:
-    with pytest.raises(sl.ImageError, match="must be a whole number") as caught:
+    with pytest.raises(sl.ImageError, match="should be a whole number") as caught:
         sl.scenes(**{"count": 1} | wrong)
     says(caught.value)

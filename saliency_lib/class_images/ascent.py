@@ -14,13 +14,14 @@ import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
+from saliency_lib.checks import MANY, Size, check_images, check_room, check_size, function, seed_of, whole
 from saliency_lib.class_images.parameterizations import Parameterization
 from saliency_lib.class_images.priors import Prior
 from saliency_lib.class_images.recipes import OPTIMIZERS, recipe_of
 from saliency_lib.errors import ImageError, ModelError, SaliencyError, TargetError
-from saliency_lib.images import Size, check_images, check_size, sides
+from saliency_lib.images import sides
 from saliency_lib.methods.gradients import gradient
-from saliency_lib.models.counting import counted, whole
+from saliency_lib.models.counting import counted
 from saliency_lib.models.model import Prediction, predictions
 from saliency_lib.models.running import ask, differentiating, head_of
 from saliency_lib.targets import Answer, Objective, Target, class_index, is_class, layers_of, select
@@ -103,7 +104,8 @@ def class_image(
     it.
     """
     recipe = recipe_of(priors, optimizer, step_size, l2)
-    random = torch.Generator().manual_seed(whole("seed", seed, 0))
+    random = torch.Generator().manual_seed(seed_of(seed))
+    callback = callback and function("callback", callback)
     with differentiating(model):
         mean = _mean(model)
         wanted = check_size(getattr(model, "size", 224) if size is None else size, SaliencyError)
@@ -111,7 +113,7 @@ def class_image(
         targets = _targets(model, target, mean.expand(1, *shape))
         z = _start(recipe.start if start is None else start, (len(targets), *shape), mean, recipe.priors, random)
         ascent = OPTIMIZERS[recipe.optimizer](z, recipe.step_size)
-        count = whole("steps", recipe.steps if steps is None else steps, 1)
+        count = whole("steps", recipe.steps if steps is None else steps, 1, MANY)
         scores, penalties, bar = [], [], counted(range(count), count, "step", progress)
         try:
             for step in bar:
@@ -121,7 +123,7 @@ def class_image(
                     callback(step, x.detach().clone())
                 S = _values(ask(model, _seen(x, recipe.priors, random, step / count), _layers(targets)), targets)
                 penalty = recipe.l2 * (x - mean).square().sum((1, 2, 3))
-                penalty = penalty + sum(prior.penalty(x) for prior in recipe.priors)
+                penalty = penalty + sum(_penalty(prior, x) for prior in recipe.priors)
                 _check_finite(S - penalty, step, recipe.step_size)
                 uphill = gradient(S.sum(), x) - gradient(penalty.sum(), x)  # w - 2 l2 I, for each image its own
                 ascent.climb(uphill if I is z else gradient((I * uphill).sum(), z))  # the chain rule
@@ -151,8 +153,23 @@ def _image(z: Tensor, priors: Sequence[Prior], mean: Tensor) -> Tensor:
 def _seen(images: Tensor, priors: Sequence[Prior], random: Generator, done: float) -> Tensor:
     """What the network gets to see."""
     for prior in priors:
-        images = prior.transform(images, random, done)
+        seen = prior.transform(images, random, done)
+        if not isinstance(seen, Tensor) or seen.shape[:2] != images.shape[:2] or seen.ndim != 4:
+            raise _wrong(prior, "transform", "as many images as it is given", seen)
+        images = seen
     return images
+
+
+def _penalty(prior: Prior, images: Tensor) -> Tensor | float:
+    found = prior.penalty(images)
+    if not isinstance(found, int | float) and not (isinstance(found, Tensor) and found.shape in ((), (len(images),))):
+        raise _wrong(prior, "penalty", "one number, or one for each image", found)
+    return found
+
+
+def _wrong(prior: Prior, method: str, wanted: str, found: object) -> SaliencyError:
+    got = f"a tensor of shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+    return SaliencyError(f"the {method} of {type(prior).__name__} should return {wanted}, and returns {got}")
 
 
 def _values(answer: Answer, targets: Sequence[Any]) -> Tensor:
@@ -180,7 +197,10 @@ def _project(z: Tensor, priors: Sequence[Prior], mean: Tensor) -> None:
     """Back to the images that are allowed; `recipe_of` has seen to it that z is I where a prior projects."""
     for prior in priors:
         if type(prior).project is not Prior.project:
-            z.copy_(prior.project(z + mean) - mean)
+            allowed = prior.project(z + mean)
+            if not isinstance(allowed, Tensor) or allowed.shape != z.shape:
+                raise _wrong(prior, "project", "images shaped like those it is given", allowed)
+            z.copy_(allowed - mean)
 
 
 def _check_finite(values: Tensor, step: int, step_size: float) -> None:
@@ -213,6 +233,7 @@ def _targets(model: nn.Module, target: Target, image: Tensor) -> list[Any]:
     wanted: list[Any] = [] if target is None else [target] if alone else list(target)  # type: ignore[arg-type]
     if not wanted:
         raise TargetError("there is no class to make an image of: name one, or several")
+    check_room(f"an ascent of {len(wanted)} images", len(wanted) * image.numel() * 40)
     answer = ask(model, image, _layers(wanted))
     _top(answer)  # says now whether names are missing
     functions = [one for one in wanted if not is_class(one)]

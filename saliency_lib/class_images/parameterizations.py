@@ -11,7 +11,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from saliency_lib.class_images.priors import Prior, at_least
+from saliency_lib.checks import number
+from saliency_lib.class_images.priors import Prior
 from saliency_lib.errors import ImageError
 
 
@@ -40,8 +41,8 @@ class Fourier(Parameterization):
     """
 
     def __init__(self, decay: float = 1.0, contrast: float = 1.0) -> None:
-        self.decay = at_least("decay", decay, 0)
-        self.contrast = at_least("contrast", contrast, 0)
+        self.decay = number("decay", decay, 0)
+        self.contrast = number("contrast", contrast, 0)
 
     def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """(N, 3, H, W // 2 + 1, 2): the other half of the waves of a real image follows from these."""

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from saliency_lib.errors import SaliencyError
+from saliency_lib.checks import number, whole
 
 
 class Prior:
@@ -47,7 +47,7 @@ class TotalVariation(Prior):
     """
 
     def __init__(self, weight: float = 50.0) -> None:
-        self.weight = at_least("weight", weight, 0)
+        self.weight = number("weight", weight, 0)
 
     def penalty(self, images: Tensor) -> Tensor:
         """The weighted mean, for each image its own."""
@@ -63,7 +63,7 @@ class Jitter(Prior):
     """
 
     def __init__(self, pixels: int = 16) -> None:
-        self.pixels = int(at_least("pixels", pixels, 0))
+        self.pixels = whole("pixels", pixels, 0)
 
     def transform(self, images: Tensor, random: Generator, done: float = 0.0) -> Tensor:
         """The images, shifted."""
@@ -81,8 +81,8 @@ class Scale(Prior):
     """
 
     def __init__(self, low: float = 0.85, high: float = 1.15, *, keep_size: bool = False) -> None:
-        self.low = at_least("low", low, 0.01)
-        self.high = at_least("high", high, low)
+        self.low = number("low", low, 0.01)
+        self.high = number("high", high, low)
         self.keep_size = keep_size
 
     def transform(self, images: Tensor, random: Generator, done: float = 0.0) -> Tensor:
@@ -103,10 +103,8 @@ class Crop(Prior):
     """
 
     def __init__(self, low: float = 0.4, high: float = 1.0) -> None:
-        self.low = at_least("low", low, 0.01)
-        self.high = at_least("high", high, low)
-        if high > 1:
-            raise SaliencyError(f"high should be at most 1, the whole image, and is {high!r}")
+        self.low = number("low", low, 0.01)
+        self.high = number("high", high, low, 1)
 
     def transform(self, images: Tensor, random: Generator, done: float = 0.0) -> Tensor:
         """The windows, enlarged."""
@@ -123,7 +121,7 @@ class Rotate(Prior):
     """A transform: turns about the center by up to `degrees` either way; a reflection fills the corners."""
 
     def __init__(self, degrees: float = 8.0) -> None:
-        self.degrees = at_least("degrees", degrees, 0)
+        self.degrees = number("degrees", degrees, 0)
 
     def transform(self, images: Tensor, random: Generator, done: float = 0.0) -> Tensor:
         """The images, turned."""
@@ -148,7 +146,7 @@ class Blur(Prior):
     """
 
     def __init__(self, sigma: float = 1.0) -> None:
-        self.sigma = at_least("sigma", sigma, 0)
+        self.sigma = number("sigma", sigma, 0)
 
     def transform(self, images: Tensor, random: Generator, done: float = 0.0) -> Tensor:
         """The images, blurred."""
@@ -169,7 +167,7 @@ class Noise(Prior):
     """
 
     def __init__(self, sigma: float = 0.2) -> None:
-        self.sigma = at_least("sigma", sigma, 0)
+        self.sigma = number("sigma", sigma, 0)
 
     def transform(self, images: Tensor, random: Generator, done: float = 0.0) -> Tensor:
         """The images, with noise: one for all of them."""
@@ -186,10 +184,3 @@ class PixelRange(Prior):
     def project(self, images: Tensor) -> Tensor:
         """The nearest images in [0, 1]."""
         return images.clamp(0, 1)
-
-
-def at_least(name: str, value: float, least: float) -> float:
-    """`value` itself, if it is a finite number and not less than `least`. Raises `SaliencyError`."""
-    if isinstance(value, bool) or not (isinstance(value, int | float) and least <= value < math.inf):
-        raise SaliencyError(f"{name} should be a number, at least {least}, and is {value!r}")
-    return value

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from saliency_lib.checks import number
 from saliency_lib.class_images.optimizers import Adam, Gradient
 from saliency_lib.class_images.parameterizations import Colors, Fourier, Parameterization, Sigmoid
-from saliency_lib.class_images.priors import Crop, Noise, Prior, at_least
+from saliency_lib.class_images.priors import Crop, Noise, Prior
 from saliency_lib.errors import SaliencyError
 
 OPTIMIZERS: dict[str, type[Gradient | Adam]] = {"gradient": Gradient, "adam": Adam}
@@ -50,8 +51,8 @@ def recipe_of(
     return replace(
         recipe,
         optimizer=optimizer or recipe.optimizer,
-        step_size=recipe.step_size if step_size is None else at_least("step_size", step_size, 0),
-        l2=recipe.l2 if l2 is None else at_least("l2", l2, 0),
+        step_size=recipe.step_size if step_size is None else number("step_size", step_size, 0),
+        l2=recipe.l2 if l2 is None else number("l2", l2, 0),
     )
 
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from saliency_lib.categories import Categories
+from saliency_lib.checks import check_room, shown, whole
 from saliency_lib.datasets.creature_shapes import DRAWERS, WHITE, Color, Part, color, ellipse, stroke
 from saliency_lib.errors import ImageError
 
@@ -50,7 +51,7 @@ def creatures(count: int, *, seed: int = 0, size: int = 64, kind: str | int | No
     Raises `ImageError` if `count`, `seed` or `size` is no whole number or too small, and `TargetError` if there is no
     class `kind`. Chapter 6 teaches it.
     """
-    check_whole(count=(count, 1), seed=(seed, 0), size=(size, 16))
+    count, seed, size = check_drawing(count, seed, size, 16)
     labels = [index % len(CATEGORIES) if kind is None else CATEGORIES.index(kind) for index in range(count)]
     images = np.empty((count, size, size, 3), np.float32)
     masks = np.empty((count, size, size), np.bool_)
@@ -60,11 +61,11 @@ def creatures(count: int, *, seed: int = 0, size: int = 64, kind: str | int | No
     return Creatures(pixels, torch.tensor(labels), torch.from_numpy(masks))
 
 
-def check_whole(**numbers: tuple[object, int]) -> None:
-    """Raises `ImageError` unless each is a whole number, and at least as large as what stands beside it."""
-    for name, (value, least) in numbers.items():
-        if not isinstance(value, int) or value < least:
-            raise ImageError(f"{name} must be a whole number, at least {least}, and is {value!r}")
+def check_drawing(count: int, seed: int, size: int, least: int, masks: int = 1) -> tuple[int, int, int]:
+    """Count, seed and side of drawings with so many masks. Raises `ImageError` for what is none, or takes too much."""
+    count, size = whole("count", count, 1, error=ImageError), whole("size", size, least, error=ImageError)
+    check_room(f"{shown(count)} drawings of {shown(size)} pixels a side", count * size**2 * (12 + masks), ImageError)
+    return count, whole("seed", seed, 0, error=ImageError), size
 
 
 def _draw(label: int, rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -18,8 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from saliency_lib.checks import number, shown, some_of
 from saliency_lib.datasets.creature_shapes import Color, color
-from saliency_lib.datasets.creatures import check_whole
+from saliency_lib.datasets.creatures import check_drawing
 from saliency_lib.datasets.road_geometry import HEIGHT, WIDTH, Camera, Pose, steering_angle
 from saliency_lib.datasets.road_shapes import Parts, car, sign, tree
 from saliency_lib.errors import ImageError
@@ -117,10 +118,8 @@ def roads(
     Raises `ImageError` if `count` or `seed` is no whole number or too small, or if there is no such part or marking.
     Chapter 8 teaches it.
     """
-    check_whole(count=(count, 1), seed=(seed, 0))
-    moved = dict(moved or {})
-    _check_names("without", without, PARTS)
-    _check_names("moved", moved, PARTS[:2])
+    count, seed, _ = check_drawing(count, seed, WIDTH, WIDTH, len(MASKS))
+    without, moved = some_of("part", without, PARTS, ImageError), _shifts({} if moved is None else moved)
     images = np.empty((count, HEIGHT, WIDTH, 3), np.float32)
     angles = np.empty(count, np.float32)
     masks = {name: np.empty((count, HEIGHT, WIDTH), np.bool_) for name in MASKS}
@@ -134,9 +133,11 @@ def roads(
     return Roads(pixels, torch.from_numpy(angles), {name: torch.from_numpy(mask) for name, mask in masks.items()})
 
 
-def _check_names(argument: str, names: Collection[str], known: tuple[str, ...]) -> None:
-    if isinstance(names, str) or any(name not in known for name in names):
-        raise ImageError(f"{argument} takes some of {', '.join(map(repr, known))}, and got {names!r}")
+def _shifts(moved: Mapping[str, float]) -> dict[str, float]:
+    if not isinstance(moved, Mapping):
+        raise ImageError(f"moved says by how many meters each marking is shifted, and not {shown(moved)}")
+    some_of("marking", moved, PARTS[:2], ImageError)
+    return {name: number(f"the shift of the {name}", meters, error=ImageError) for name, meters in moved.items()}
 
 
 # --- chance ----------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from saliency_lib.datasets.creature_shapes import DRAWERS
-from saliency_lib.datasets.creatures import CATEGORIES, background, check_whole, photographed, place, rasterize
+from saliency_lib.datasets.creatures import CATEGORIES, background, check_drawing, photographed, place, rasterize
 
 SIZE, CELL = 96, 48
 """Pixels a side of a scene, and of the square in which a creature lies."""
@@ -39,7 +39,7 @@ def scenes(count: int, *, seed: int = 0) -> Scenes:
 
     Raises `ImageError` if `count` or `seed` is no whole number or too small. Chapter 8 teaches it.
     """
-    check_whole(count=(count, 1), seed=(seed, 0))
+    count, seed, _ = check_drawing(count, seed, SIZE, SIZE, len(CATEGORIES))
     images = np.empty((count, SIZE, SIZE, 3), np.float32)
     masks = np.zeros((count, len(CATEGORIES), SIZE, SIZE), np.bool_)
     for index in range(count):

@@ -19,6 +19,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from saliency_lib import files
+from saliency_lib.checks import whole
 from saliency_lib.errors import ImageError, SaliencyError
 from saliency_lib.evaluation import records
 from saliency_lib.evaluation.ilsvrc import BrokenImage, Ilsvrc, Sample, Truth
@@ -156,8 +157,8 @@ def evaluate(
 def _prepare(
     folder: Path, method: str, model: str, limit: int | None, batch_size: int, out: Path, summary: Path | None
 ) -> Evaluation:
-    if batch_size < 1 or (limit is not None and limit < 1):
-        raise SaliencyError("the batch size and the limit are at least 1")
+    batch_size = whole("the batch size", batch_size, 1, 4096)
+    limit = limit if limit is None else whole("the limit", limit, 1)
     _check_files(folder, out, summary)
     found, network = find_localizer(method), load_model(model)
     synsets = network.categories.synsets if network.categories else ()

@@ -1,6 +1,5 @@
 """Masks and boxes: pieces of a mask, the box around it, the overlap of two boxes."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from saliency_lib.errors import SaliencyError
+from saliency_lib.checks import check_box
 
 Box = tuple[int, int, int, int]
 """`(x0, y0, x1, y1)` in pixels, x1 and y1 exclusive."""
@@ -38,22 +37,11 @@ def box_iou(a: Sequence[float], b: Sequence[float]) -> float:
 
     Raises `SaliencyError` if one of them is no box: four numbers, x0 <= x1, y0 <= y1. Chapter 5 teaches it.
     """
-    a, b = _check_box(a), _check_box(b)
+    a, b = check_box(a), check_box(b)
     width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
     shared = max(width, 0) * max(height, 0)
     union = sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (a, b)) - shared
     return float(shared / union) if union > 0 else 0.0
-
-
-def _check_box(box: Sequence[float]) -> tuple[float, float, float, float]:
-    """A box as Python's floats: small integers of an array or a tensor would overflow."""
-    try:
-        x0, y0, x1, y1 = (float(0.0 + side) for side in box)
-    except (TypeError, ValueError):
-        x0, y0, x1, y1 = math.nan, 0, 0, 0
-    if not (x0 <= x1 and y0 <= y1 and math.isfinite(x1 - x0 + y1 - y0)):
-        raise SaliencyError(f"a box is (x0, y0, x1, y1) with x0 <= x1 and y0 <= y1, not {box!r}")
-    return x0, y0, x1, y1
 
 
 def cover(mask: Tensor, height: int, width: int) -> Tensor:

@@ -10,6 +10,7 @@ part of the photo it covers.
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from numbers import Real
 
 import numpy as np
 import torch
@@ -17,12 +18,16 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from saliency_lib.errors import ImageError, SaliencyError
+from saliency_lib.checks import check_map, check_photo, number, numbers, whole
+from saliency_lib.errors import SaliencyError
 from saliency_lib.images import Part, load_image
 from saliency_lib.localization.boxes import Box, bounding_box, cover, largest_component, median, scale
 from saliency_lib.localization.parts import covered
 
 NO_RECTANGLE = (0, 0, 0, 0)  # the labels say all
+LONGEST = 10_000
+"""Most pixels a side at which GraphCut runs."""
+
 COMPONENTS = 5
 """Gaussians in the color model of GraphCut: fixed by OpenCV. As many seeds are needed on either side."""
 
@@ -63,10 +68,11 @@ def localize(
     Raises `SaliencyError` if the quantiles are not 0 <= background <= foreground <= 1, or the size not positive, and
     `ImageError` if the photo or the map cannot be used. Chapter 5 teaches it.
     """
-    if not 0 <= background <= foreground <= 1:
+    foreground = number("foreground", foreground, 0, 1)
+    if number("background", background, 0, 1) > foreground:
         raise SaliencyError(f"expected 0 <= background <= foreground <= 1, got {background} and {foreground}")
     checked = check_map(saliency)
-    image = _check_photo(image)
+    image = load_image(check_photo(image))  # upright, as the network was given it
     window = covered(image, saliency, part)
     photo = image.crop(window)
     small = _shrink(photo, size)
@@ -91,11 +97,12 @@ def threshold_box(
 
     Raises `SaliencyError` if a fraction is not in (0, 1], and otherwise as `localize`. Chapter 5 teaches it.
     """
-    fractions = sorted(threshold) if isinstance(threshold, Sequence) else [threshold]
-    if not fractions or not all(0 < fraction <= 1 for fraction in fractions):
-        raise SaliencyError(f"a threshold is a fraction of the maximum, in (0, 1], and is {threshold}")
+    several = (threshold,) if isinstance(threshold, Real) else threshold
+    fractions = sorted(numbers("threshold, a fraction of the maximum,", several, least=0, most=1))
+    if fractions[0] == 0:
+        raise SaliencyError("a threshold is a fraction of the maximum, in (0, 1], and not 0")
     values = check_map(saliency)
-    image = _check_photo(image)
+    image = load_image(check_photo(image))  # upright, as the network was given it
     window = covered(image, saliency, part)
     photo = image.crop(window)
     marked = [(values >= fraction * values.max()) & (values > 0) for fraction in fractions]
@@ -143,29 +150,8 @@ def _grab_cut(colors: np.ndarray, foreground: np.ndarray, background: np.ndarray
     return (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
 
 
-def check_map(saliency: Tensor) -> Tensor:
-    """A map as (h, w) floats on the CPU. Raises `ImageError` if it has another shape, or values that are not finite."""
-    if not isinstance(saliency, Tensor) or saliency.numel() == 0:
-        raise ImageError("expected a saliency map, a tensor of shape (h, w)")
-    values = saliency[0] if saliency.ndim == 3 and len(saliency) == 1 else saliency
-    if values.ndim != 2:
-        raise ImageError(f"expected the saliency map of one image, shape (h, w), and got {tuple(saliency.shape)}")
-    values = values.detach().float().cpu()
-    if not values.isfinite().all():
-        raise ImageError("the saliency map contains NaN or infinite values")
-    return values
-
-
-def _check_photo(image: Image.Image) -> Image.Image:
-    if not isinstance(image, Image.Image):
-        raise ImageError(f"expected a PIL image, as sl.load_image returns, and got {type(image).__name__}")
-    return load_image(image)  # upright, as the network was given it
-
-
 def _shrink(image: Image.Image, size: int) -> Image.Image:
-    if not isinstance(size, int) or size < 1:
-        raise SaliencyError(f"the size must be a whole number of pixels, at least 1, and is {size!r}")
-    scale = size / max(image.size)
+    scale = whole("size", size, 1, LONGEST) / max(image.size)
     width, height = (max(1, round(side * scale)) for side in image.size)
     return image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
 

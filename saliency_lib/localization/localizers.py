@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from saliency_lib.errors import SaliencyError
+from saliency_lib.checks import one_of
 from saliency_lib.localization.boxes import Box
 from saliency_lib.localization.localize import localize, threshold_box
 from saliency_lib.methods.grad_cam import GradCam
@@ -167,6 +167,4 @@ DEFAULT = "object-map"
 
 def find_localizer(name: str) -> Localizer:
     """A localizer by its name. Raises `SaliencyError` if there is none, naming all."""
-    if name not in LOCALIZERS:
-        raise SaliencyError(f"there is no method {name!r}: use {', '.join(LOCALIZERS)}")
-    return LOCALIZERS[name]
+    return LOCALIZERS[one_of("method", name, LOCALIZERS)]

@@ -1,11 +1,11 @@
 """Which part of a photo a map covers: a box of a centered crop is not a box of the photo."""
 
 import math
-from collections.abc import Sequence
 
 from PIL import Image
 from torch import Tensor
 
+from saliency_lib.checks import numbers
 from saliency_lib.errors import ImageError
 from saliency_lib.images import Part, center_crop, part_of
 from saliency_lib.localization.boxes import Box
@@ -21,8 +21,9 @@ def covered(image: Image.Image, saliency: Tensor, part: str | Part | None = None
         part = part_of(saliency) or _same_shape(saliency, image)
     if isinstance(part, str) and part in ("whole", "center"):
         x0, y0, x1, y1 = (0, 0, width, height) if part == "whole" else center_crop(width, height)
-    elif isinstance(part, Sequence) and not isinstance(part, str) and len(part) == 4:
-        x0, y0, x1, y1 = part[0] * width, part[1] * height, part[2] * width, part[3] * height
+    elif part is not None and not isinstance(part, str):
+        shares = numbers("the part of a photo", part, 4, error=ImageError)
+        x0, y0, x1, y1 = shares[0] * width, shares[1] * height, shares[2] * width, shares[3] * height
     else:
         raise ImageError(
             f'the part of a photo is "whole", "center" or four shares of its sides, not {part!r}'

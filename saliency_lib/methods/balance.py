@@ -21,8 +21,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from saliency_lib.checks import check_images
 from saliency_lib.errors import ImageError
-from saliency_lib.images import check_images, covering
+from saliency_lib.images import covering
 from saliency_lib.methods.integrated_gradients import integrated_gradients
 from saliency_lib.models.model import channels_of
 from saliency_lib.targets import Target

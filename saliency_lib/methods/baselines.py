@@ -1,12 +1,13 @@
 """What an image is compared with: no light, gray, itself without detail, noise, images of your own, or several."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
+from saliency_lib.checks import check_images, one_of
 from saliency_lib.errors import ImageError, SaliencyError
-from saliency_lib.images import check_images
 
 Baseline = str | Tensor | Sequence[str | Tensor]
 
@@ -30,7 +31,7 @@ BASELINES: dict[str, Callable[[Tensor, Generator], Tensor]] = {
 
 def baselines_of(wanted: Baseline, I: Tensor, random: Generator) -> list[Tensor]:
     """The baselines of images I, each shaped like these. Raises `ImageError` or `SaliencyError` for what is none."""
-    several = [wanted] if isinstance(wanted, str | Tensor) else list(wanted)
+    several: list[Any] = list(wanted) if isinstance(wanted, list | tuple) else [wanted]
     if not several:
         raise SaliencyError("there is no baseline: name one, or several")
     return [_baseline(one, I, random).expand_as(I) for one in several]
@@ -41,6 +42,4 @@ def _baseline(wanted: str | Tensor, I: Tensor, random: Generator) -> Tensor:
         if check_images(wanted).shape[1:] != I.shape[1:] or len(wanted) not in (1, len(I)):
             raise ImageError(f"expected a baseline of shape {tuple(I.shape)}, and got {tuple(wanted.shape)}")
         return wanted.detach().to(I)
-    if wanted not in BASELINES:
-        raise SaliencyError(f"there is no baseline {wanted!r}: use {', '.join(BASELINES)}, or images")
-    return BASELINES[wanted](I, random)
+    return BASELINES[one_of("baseline", wanted, BASELINES)](I, random)

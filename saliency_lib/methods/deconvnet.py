@@ -14,8 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from saliency_lib.checks import check_images
 from saliency_lib.errors import ModelError, TargetError
-from saliency_lib.images import check_images, covering
+from saliency_lib.images import covering
 from saliency_lib.methods.relu_rules import Rule, find_rule
 from saliency_lib.models.model import Model, channels_of
 from saliency_lib.models.running import class_scores, evaluation_mode, head_of

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from saliency_lib.checks import check_images, check_tensor
 from saliency_lib.errors import ImageError, ModelError
-from saliency_lib.images import check_images, covering
+from saliency_lib.images import covering
 from saliency_lib.methods.maps import reduce_channels
 from saliency_lib.methods.method import Method
 from saliency_lib.methods.recording import Recording
@@ -101,6 +102,7 @@ class LinearApproximation:
 
     def __call__(self, images: Tensor) -> Tensor:
         count = len(self.weights)
+        check_tensor("images", images, ImageError)
         if images.shape[1:] != self.weights.shape[1:] or len(images) not in (1, count):
             raise ImageError(f"expected images of shape {tuple(self.weights.shape)}, and got {tuple(images.shape)}")
         return _dot(self.weights, images) + self.bias

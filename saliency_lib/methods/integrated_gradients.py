@@ -27,12 +27,12 @@ import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
+from saliency_lib.checks import MANY, check_tensor, one_of, seed_of, whole
 from saliency_lib.errors import SaliencyError
 from saliency_lib.images import covering
 from saliency_lib.methods.baselines import Baseline, baselines_of
 from saliency_lib.methods.relu_rules import AnyRule
 from saliency_lib.methods.versions import VersionMethod
-from saliency_lib.models.counting import whole
 from saliency_lib.targets import Target
 
 
@@ -74,10 +74,10 @@ class IntegratedGradients(VersionMethod):
         rule: AnyRule = None,
     ) -> None:
         super().__init__(model, images, batch_size=batch_size, progress=progress, rule=rule)
-        if quadrature not in QUADRATURES:
-            raise SaliencyError(f"there is no quadrature {quadrature!r}: use {', '.join(QUADRATURES)}")
-        self.nodes, self.weights = (values.tolist() for values in QUADRATURES[quadrature](whole("steps", steps, 1)))
-        random = Generator().manual_seed(whole("seed", seed, 0))
+        most = 1000 if one_of("quadrature", quadrature, QUADRATURES) == "gauss-legendre" else MANY
+        nodes, weights = QUADRATURES[quadrature](whole("steps", steps, 1, most))
+        self.nodes, self.weights = nodes.tolist(), weights.tolist()
+        random = Generator().manual_seed(seed_of(seed))
         self.baselines = baselines_of(baseline, self.I, random)
 
     def _path(self) -> Iterator[Tensor]:
@@ -96,6 +96,9 @@ class IntegratedGradients(VersionMethod):
 
     def gap(self, attribution: Tensor, target: Target = None) -> Tensor:
         """|sum of the shares - D| / |D| for each image, with D = S(I) - mean S(I') what they should add up to, (N,)."""
+        if check_tensor("an attribution", attribution).shape != self.I.shape:
+            got = tuple(attribution.shape)
+            raise SaliencyError(f"the attribution of images {tuple(self.I.shape)} has their shape, not {got}")
         S = torch.zeros(1 + len(self.baselines), len(self.I), dtype=torch.float64)
         for seen in self.numbers([self.I, *self.baselines], len(S), target):
             S[seen.version, seen.row] = seen.result

@@ -16,17 +16,17 @@ and by its choices: another seed, another sigma or another number of superpixels
 coalitions have about 25 pieces, and pi differs so little among them that "locally" means little.
 """
 
-import math
-
 import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
-from saliency_lib.errors import SaliencyError
+from saliency_lib.checks import MANY, number, whole
 from saliency_lib.methods.baselines import Baseline
 from saliency_lib.methods.superpixels import COUNT, SuperpixelMethod
-from saliency_lib.models.counting import whole
 from saliency_lib.targets import Target
+
+SMALLEST = 1e-3
+"""Least sigma: a narrower weight leaves the image itself alone."""
 
 
 class Lime(SuperpixelMethod):
@@ -50,10 +50,8 @@ class Lime(SuperpixelMethod):
         batch_size: int = 8,
         progress: bool | None = None,
     ) -> None:
-        self.samples = whole("samples", samples, 2)
-        if not (0 < sigma < math.inf and 0 <= alpha < math.inf):
-            raise SaliencyError(f"sigma is positive and alpha at least 0, and they are {sigma!r} and {alpha!r}")
-        self.sigma, self.alpha = sigma, alpha
+        self.samples = whole("samples", samples, 2, MANY)
+        self.sigma, self.alpha = number("sigma", sigma, SMALLEST), number("alpha", alpha, 0)
         more = {"batch_size": batch_size, "progress": progress, "seed": seed, "superpixels": superpixels}
         super().__init__(model, images, segments=segments, baseline=baseline, **more)  # type: ignore[arg-type]
 

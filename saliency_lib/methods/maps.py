@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
+from saliency_lib.checks import check_tensor, one_of
 from saliency_lib.errors import SaliencyError
 from saliency_lib.images import covering
 
@@ -22,11 +23,9 @@ def reduce_channels(gradient: Tensor, how: str = "max") -> Tensor:
 
     Raises `SaliencyError` if `how` is none of these, or the gradient does not have four dimensions.
     """
-    if not isinstance(how, str) or how not in REDUCTIONS:
-        raise SaliencyError(f"there is no reduction {how!r}: use {', '.join(map(repr, REDUCTIONS))}")
-    if not isinstance(gradient, Tensor) or gradient.ndim != 4:
-        got = tuple(gradient.shape) if isinstance(gradient, Tensor) else type(gradient).__name__
-        raise SaliencyError(f"expected a gradient of shape (N, 3, H, W), and got {got}")
+    one_of("reduction", how, REDUCTIONS)
+    if check_tensor("a gradient of shape (N, 3, H, W)", gradient).ndim != 4 or not gradient.is_floating_point():
+        raise SaliencyError(f"expected a gradient of shape (N, 3, H, W), and got {tuple(gradient.shape)}")
     return covering(REDUCTIONS[how](gradient), gradient)
 
 
@@ -39,6 +38,9 @@ def rank_correlation(a: Tensor, b: Tensor) -> float:
 
     Raises `SaliencyError` if the shapes differ, there are fewer than two entries, or one of them is not a number.
     """
+    for one in (a, b):
+        if check_tensor("a map", one).is_complex():
+            raise SaliencyError("complex numbers have no order")
     if a.shape != b.shape or a.numel() < 2:
         raise SaliencyError(f"expected two maps of one shape, and got {tuple(a.shape)} and {tuple(b.shape)}")
     if a.isnan().any() or b.isnan().any():

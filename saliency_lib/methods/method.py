@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from saliency_lib.checks import one_of
 from saliency_lib.errors import SaliencyError
 from saliency_lib.images import covering
 from saliency_lib.methods.maps import reduce_channels
@@ -61,9 +62,7 @@ def methods() -> dict[str, type[Method]]:
 
 def find_method(name: str) -> type[Method]:
     """A method by its name. Raises `SaliencyError` if there is none, naming all."""
-    if name not in methods():
-        raise SaliencyError(f"there is no method {name!r}: use {', '.join(methods())}")
-    return methods()[name]
+    return methods()[one_of("method", name, methods())]
 
 
 def _subclasses(kind: type[Method]) -> list[Any]:

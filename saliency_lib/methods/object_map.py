@@ -13,8 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from saliency_lib.errors import SaliencyError
-from saliency_lib.images import check_images
+from saliency_lib.checks import check_images, check_room, numbers
 from saliency_lib.methods.grad_cam import activation_map
 from saliency_lib.methods.layers import LayerMethod, spread
 from saliency_lib.methods.maps import reduce_channels
@@ -60,8 +59,7 @@ class AveragedObjectMap(Method):
         rule: AnyRule = None,
     ) -> None:
         super().__init__(model, images)
-        if not scales or min(scales) <= 0:
-            raise SaliencyError(f"scales are factors of the images' sides, at least one, all above 0: not {scales}")
+        scales = numbers("scales, factors of the images' sides,", scales, least=1e-3, most=100)
         images = check_images(images, channels_of(model))
         self.views: list[tuple[ObjectMap, bool]] = []
         for view in (_resize(images, scale) for scale in scales):
@@ -98,7 +96,7 @@ def object_map(
 
     Arguments and errors as in `layer_saliency`; `SaliencyError` for scales that are none. Chapter 5 teaches it.
     """
-    if mirror or tuple(scales) != (1,):
+    if mirror or numbers("scales, factors of the images' sides,", scales, least=1e-3, most=100) != (1,):
         views = AveragedObjectMap(model, images, scales=scales, mirror=mirror, layers=layers, rule=rule)
         return views.maps(target)
     return ObjectMap(model, images, layers=layers, rule=rule).maps(target)
@@ -108,5 +106,6 @@ def _resize(images: Tensor, scale: float) -> Tensor:
     """Images (N, C, H, W) with both sides times `scale`, in whole pixels and still in [0, 1]; at scale 1 themselves."""
     if scale == 1:
         return images
-    size = [max(1, round(side * scale)) for side in images.shape[2:]]
-    return F.interpolate(images, size, mode="bicubic", antialias=True).clamp(0, 1)
+    height, width = (max(1, round(side * scale)) for side in images.shape[2:])
+    check_room(f"images of {height} x {width} pixels", height * width * images[:, :, 0, 0].numel() * 4)
+    return F.interpolate(images, (height, width), mode="bicubic", antialias=True).clamp(0, 1)

@@ -14,15 +14,16 @@ something too, a gray square that the network may take for a thing; and the map 
 
 import math
 from collections.abc import Iterator, Sequence
+from numbers import Real
 
 import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
+from saliency_lib.checks import numbers, shown, whole
 from saliency_lib.errors import SaliencyError
 from saliency_lib.methods.superpixels import COUNT, SuperpixelMethod
 from saliency_lib.methods.versions import VersionMethod
-from saliency_lib.models.counting import whole
 from saliency_lib.targets import Target
 
 
@@ -144,7 +145,7 @@ def occlusion(
 
 
 def _paint(value: float | Sequence[float], I: Tensor) -> Tensor:
-    paint = torch.as_tensor(value).to(I).reshape(-1, 1, 1)
-    if len(paint) not in (1, I.shape[1]) or not paint.isfinite().all():
-        raise SaliencyError(f"the value to paint is one finite number, or one a channel, and not {value!r}")
-    return paint
+    values = numbers("the value to paint", [value] if isinstance(value, Real) else value)
+    if len(values) not in (1, I.shape[1]):
+        raise SaliencyError(f"the value to paint is one finite number, or one a channel, and not {shown(value)}")
+    return torch.tensor(values).to(I).reshape(-1, 1, 1)

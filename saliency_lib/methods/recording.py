@@ -6,8 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from saliency_lib.checks import check_images
 from saliency_lib.errors import ModelError
-from saliency_lib.images import check_images
 from saliency_lib.methods.relu_rules import AnyRule, following
 from saliency_lib.models.activations import as_map, find_layer, watched
 from saliency_lib.models.model import channels_of

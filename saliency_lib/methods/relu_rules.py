@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from saliency_lib.checks import one_of
 from saliency_lib.errors import ModelError, SaliencyError
 
 Rule = Callable[[Tensor, Tensor], Tensor]
@@ -51,13 +52,7 @@ RULES: dict[str, Rule] = {"backprop": backprop, "deconvnet": deconvnet, "guided"
 
 def find_rule(rule: str | Rule) -> Rule:
     """The function that a rule's name stands for. Raises `SaliencyError` if there is none of that name."""
-    if callable(rule):
-        return rule
-    if not isinstance(rule, str) or rule not in RULES:
-        raise SaliencyError(
-            f"there is no ReLU rule {rule!r}: use {', '.join(map(repr, RULES))} or a function (g, z) -> g"
-        )
-    return RULES[rule]
+    return rule if callable(rule) else RULES[one_of("ReLU rule", rule, RULES)]
 
 
 class _RuledReLU(torch.autograd.Function):

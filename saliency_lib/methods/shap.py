@@ -26,10 +26,10 @@ import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
+from saliency_lib.checks import MANY, whole
 from saliency_lib.errors import SaliencyError
 from saliency_lib.methods.baselines import Baseline
 from saliency_lib.methods.superpixels import COUNT, SuperpixelMethod
-from saliency_lib.models.counting import whole
 from saliency_lib.targets import Target
 
 
@@ -52,7 +52,7 @@ class Shap(SuperpixelMethod):
         batch_size: int = 8,
         progress: bool | None = None,
     ) -> None:
-        self.samples = whole("samples", samples, 2)
+        self.samples = whole("samples", samples, 2, MANY)
         more = {"batch_size": batch_size, "progress": progress, "seed": seed, "superpixels": superpixels}
         super().__init__(model, images, segments=segments, baseline=baseline, **more)  # type: ignore[arg-type]
 

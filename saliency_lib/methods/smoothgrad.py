@@ -19,11 +19,10 @@ from collections.abc import Iterator
 import torch
 from torch import Generator, Tensor, nn
 
-from saliency_lib.errors import SaliencyError
+from saliency_lib.checks import MANY, number, seed_of, whole
 from saliency_lib.images import covering
 from saliency_lib.methods.relu_rules import AnyRule
 from saliency_lib.methods.versions import VersionMethod
-from saliency_lib.models.counting import whole
 from saliency_lib.targets import Target
 
 
@@ -46,10 +45,8 @@ class SmoothGrad(VersionMethod):
         progress: bool | None = None,
         rule: AnyRule = None,
     ) -> None:
-        self.samples, self.seed = whole("samples", samples, 1), whole("seed", seed, 0)
-        if not (isinstance(noise, float | int) and 0 <= noise < float("inf")):
-            raise SaliencyError(f"noise is a share of the range of the image's values, at least 0, and not {noise!r}")
-        self.noise = noise
+        self.samples, self.seed = whole("samples", samples, 1, MANY), seed_of(seed)
+        self.noise = number("noise, a share of the range of the image's values,", noise, 0)
         super().__init__(model, images, batch_size=batch_size, progress=progress, rule=rule)
 
     def noisy(self) -> Iterator[Tensor]:

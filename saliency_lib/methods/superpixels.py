@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from saliency_lib.checks import MANY, check_images, seed_of, whole
 from saliency_lib.errors import ImageError, SaliencyError
-from saliency_lib.images import check_images, covering
+from saliency_lib.images import covering
 from saliency_lib.methods.baselines import Baseline, baselines_of
 from saliency_lib.methods.versions import Version, VersionMethod
-from saliency_lib.models.counting import whole
 from saliency_lib.targets import Target
 
 COUNT = 50
@@ -33,7 +33,8 @@ def superpixels(images: Tensor, count: int = COUNT) -> Tensor:
     from skimage.segmentation import slic  # here, because it takes a second to import
 
     pixels = check_images(images).detach().cpu().double().movedim(1, 3).numpy()
-    found = [slic(image, whole("count", count, 1), compactness=10, start_label=0, channel_axis=2) for image in pixels]
+    count = whole("count", count, 1, MANY)
+    found = [slic(image, count, compactness=10, start_label=0, channel_axis=2) for image in pixels]
     return covering(torch.from_numpy(np.stack(found)).long(), images)
 
 
@@ -58,7 +59,7 @@ class SuperpixelMethod(VersionMethod):
     ) -> None:
         super().__init__(model, images, batch_size=batch_size, progress=progress)
         self.segments = _segments(self.I, segments, superpixels)
-        self.seed = whole("seed", seed, 0)
+        self.seed = seed_of(seed)
         (self.baseline,) = baselines_of([baseline], self.I, torch.Generator().manual_seed(self.seed))  # type: ignore[list-item]
         # Each image begins the random numbers anew, so that none depends on another.
         counts = [int(segments.max()) + 1 for segments in self.segments]

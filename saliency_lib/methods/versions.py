@@ -12,11 +12,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from saliency_lib.images import check_images
+from saliency_lib.checks import check_images, whole
 from saliency_lib.methods.gradients import gradient
 from saliency_lib.methods.method import Method
 from saliency_lib.methods.relu_rules import AnyRule, following
-from saliency_lib.models.counting import counted, whole
+from saliency_lib.models.counting import counted
 from saliency_lib.models.model import channels_of
 from saliency_lib.models.running import ask, differentiating
 from saliency_lib.targets import (

@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from saliency_lib.checks import check_size, whole
 from saliency_lib.errors import ModelError
+from saliency_lib.images import sides
 from saliency_lib.targets import Layer
 
 
@@ -37,8 +39,8 @@ def as_map(layer: Layer, output: Tensor) -> Tensor:
         return output
     if output.ndim != 3:
         raise ModelError(f"tokens have the shape (N, T, C), and this layer puts out {tuple(output.shape)}")
-    count = output.shape[1] - layer.skip
-    h, w = layer.grid or (math.isqrt(max(count, 0)),) * 2
+    count = output.shape[1] - whole("skip", layer.skip, 0, error=ModelError)
+    h, w = sides(check_size(layer.grid, ModelError)) if layer.grid else (math.isqrt(max(count, 0)),) * 2
     if h * w != count or count < 1:
         raise ModelError(f"{count} tokens do not fill a grid of {h} x {w}: say grid=(h, w), or another skip")
     return output[:, layer.skip :].unflatten(1, (h, w)).permute(0, 3, 1, 2)

@@ -36,8 +36,8 @@ def device() -> torch.device:
     wanted = os.environ.get("SALIENCY_DEVICE")
     if wanted:
         try:
-            torch.empty(0, device=wanted)
-        except (RuntimeError, AssertionError):
+            torch.zeros(1, device=wanted).item()  # the meta device, for one, holds no numbers
+        except (RuntimeError, AssertionError, TypeError, ImportError):
             raise ModelError(f"SALIENCY_DEVICE={wanted} is no device of this machine") from None
         return torch.device(wanted)
     if torch.cuda.is_available():

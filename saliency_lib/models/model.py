@@ -13,14 +13,14 @@ import copy
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
 from saliency_lib.categories import CLASSES, Categories, Head
+from saliency_lib.checks import Size, check_images, check_size, numbers, shown, whole
 from saliency_lib.errors import ModelError, TargetError
-from saliency_lib.images import Size, check_images, check_size, to_tensor
+from saliency_lib.images import to_tensor
 from saliency_lib.models.running import ask, evaluation_mode
 from saliency_lib.targets import check_scores
 
@@ -130,8 +130,7 @@ def predictions(scores: Tensor, k: int, head: Head = CLASSES) -> list[list[Predi
     """
     count = scores.shape[1]
     names = head.categories_for(count).names
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-        raise TargetError(f"at least one class has to be asked for, a whole number, and k is {k!r}")
+    k = whole("k", k, 1, error=TargetError)
     check_scores(scores)
     probabilities = head.probabilities(scores)
     if probabilities is None:
@@ -180,13 +179,21 @@ def as_model(
     """
     if not isinstance(module, nn.Module):
         raise ModelError(f"expected a torch.nn.Module, and got {type(module).__name__}")
-    if not (np.ndim(mean) == 1 and np.shape(mean) == np.shape(std) != (0,) and np.isfinite([mean, std]).all()):
-        raise ModelError(f"mean and std are one number for each channel; got mean={mean}, std={std}")
+    mean = numbers("mean, one number for each channel,", mean, error=ModelError)
+    std = numbers("std, one number for each channel,", std, len(mean), error=ModelError)
     if min(std) <= 0:
         raise ModelError(f"a standard deviation is positive; got std={std}")
-    if not isinstance(head, Head):
-        raise ModelError(f"the head is an sl.Head, and not {head!r}")
-    return Model(copy.deepcopy(module), mean, std, head, check_size(size, ModelError), layers)
+    if not isinstance(head, Head) or not isinstance(layers, Layers):
+        raise ModelError(f"the head is an sl.Head and the layers are sl.Layers, not {shown(head)} and {shown(layers)}")
+    return Model(_copied(module), mean, std, head, check_size(size, ModelError), layers)
+
+
+def _copied(module: nn.Module) -> nn.Module:
+    try:
+        return copy.deepcopy(module)
+    except Exception as error:  # a lock, an open file, a tensor that belongs to a graph: modules can hold anything
+        reason, name = str(error) or type(error).__name__, type(module).__name__
+        raise ModelError(f"{name} cannot be copied ({reason}): pass it to the functions as it is") from error
 
 
 def layers_known(model: nn.Module) -> Layers:
