@@ -306,7 +306,7 @@ def test_weighted_takes_names_functions_and_itself() -> None:
 
 @pytest.mark.parametrize("terms", [{}, [], {"a": float("nan")}, {"a": "1"}, {"a": float("inf")}])
 def test_weights_that_are_none_say_so(terms: Any) -> None:
-    with pytest.raises(sl.TargetError, match="a weighted target is|a weight should be a number") as caught:
+    with pytest.raises(sl.TargetError, match=r"a weighted target is|a weight should be a number") as caught:
         sl.weighted(terms)
     says(caught.value)
 

@@ -291,7 +291,7 @@ def test_one_sentence_for_every_mistake() -> None:
         (lambda: sl.localize(photo, saliency, background="0.3"), "and is '0.3'"),
         (lambda: sl.localize(photo, None), "a saliency map"),
         (lambda: sl.localize(photo, np.zeros((3, 3))), "a saliency map"),
-        (lambda: sl.threshold_box(photo, saliency, threshold=np.array([0.5, np.nan])), "and is nan"),
+        (lambda: sl.threshold_box(photo, saliency, threshold=np.array([0.5, np.nan])), "nan"),
         (lambda: sl.threshold_box(photo, saliency, part=np.zeros(4)), "does not lie in the photo"),
         (lambda: sl.threshold_box(photo, saliency, part=5), "4 numbers"),
         (lambda: sl.localize(photo, saliency, size=0), "whole number"),

@@ -279,6 +279,8 @@ def test_wrong_numbers_say_so(wrong: dict[str, Any]) -> None:
     ],
 )
 def test_unknown_parts_say_so(wrong: dict[str, Any]) -> None:
-    with pytest.raises(sl.ImageError, match="there is no|takes a list|should be a number|by how many meters") as caught:
+    with pytest.raises(
+        sl.ImageError, match=r"there is no|takes a list|should be a number|by how many meters"
+    ) as caught:
         sl.roads(1, **wrong)
     says(caught.value)

@@ -47,7 +47,7 @@ def test_a_player_opens_in_the_middle_or_where_it_is_told() -> None:
         assert f'value="{opening}" aria-valuetext="{names[opening]}"' in player.html
         assert f'<span class="label">{names[opening]}</span>' in player.html
     for start in (-1, 4, 1.5, "a"):
-        with pytest.raises(sl.SaliencyError, match="opens at one of them|start should be a whole number"):
+        with pytest.raises(sl.SaliencyError, match=r"opens at one of them|start should be a whole number"):
             widgets.frame_player(pictures, names, name="n", alt="a gray card", start=start)
 
 
