@@ -27,7 +27,6 @@ depends little on what is asked and on the weights of the last layers (Sixt et a
 matrices turn toward one direction whatever they began with.
 """
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -35,8 +34,9 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from saliency_lib.checks import check_images, number, one_of
 from saliency_lib.errors import ModelError, SaliencyError
-from saliency_lib.images import check_images, covering
+from saliency_lib.images import covering
 from saliency_lib.methods.gradients import gradient
 from saliency_lib.methods.method import Method
 from saliency_lib.models.model import Model, channels_of
@@ -169,8 +169,8 @@ class Lrp(Method):
 
     def __init__(self, model: nn.Module, images: Tensor, *, epsilon: float = 1e-6) -> None:
         super().__init__(model, images)
-        if not (isinstance(epsilon, float | int) and 0 < epsilon < math.inf):
-            raise SaliencyError(f"epsilon is a small positive number, and not {epsilon!r}")
+        if number("epsilon", epsilon, 0) == 0:
+            raise SaliencyError("epsilon is a small positive number, and not 0")
         self.epsilon = epsilon
         self._prepare()
 
@@ -212,7 +212,5 @@ def lrp(
     Arguments and errors as in `input_gradient`; `ModelError` names the first thing that the network does and that has
     no rule. Reference: `saliency_lib/methods/lrp.py` says when it fails.
     """
-    if form not in FORMS:
-        raise SaliencyError(f"there is no form {form!r}: use {', '.join(FORMS)}")
-    kind = Lrp if form == "epsilon" else LrpZPlus
+    kind = Lrp if one_of("form", form, FORMS) == "epsilon" else LrpZPlus
     return kind(model, images, epsilon=epsilon).attribution(target)
