@@ -22,6 +22,11 @@ from saliency_lib.models.model import Model, channels_of
 from saliency_lib.models.running import class_scores, evaluation_mode, head_of
 from saliency_lib.targets import Target, class_indices, is_class
 
+NO_SEQUENCE = "the network is no plain sequence of its layers: a DeconvNet cannot be built for it"
+
+KINDS = (nn.Conv2d, nn.MaxPool2d, nn.ReLU, nn.Linear, nn.AdaptiveAvgPool2d, nn.Flatten, nn.Dropout, nn.Identity)
+"""The layers that have an inverse of a kind."""
+
 
 @torch.no_grad()
 def deconvnet_reconstruction(
@@ -34,7 +39,8 @@ def deconvnet_reconstruction(
     elsewhere; at the bottom the normalization is undone, so that the unit is that of `input_gradient`. `rule` is what
     happens at a ReLU: `"deconvnet"` gives the reconstruction of Zeiler and Fergus (2014), `"backprop"` the gradient.
 
-    Raises `ModelError` if the network has other layers or is no sequence, and the errors of `input_gradient`. A target
+    Raises `ModelError` if the network has other layers or is no sequence, or a layer computes something else than its
+    class does (a hook, or a subclass that scales its weights), and the errors of `input_gradient`. A target
     function is not accepted, since a reconstruction starts from a unit. Chapter 4 teaches it.
     """
     if not is_class(target):
@@ -45,7 +51,7 @@ def deconvnet_reconstruction(
         layers = list(sequence(model))
         inputs, top = run_forward(layers, normalized(model, images))
     if top.shape != scores.shape or not torch.allclose(top, scores, rtol=1e-3, atol=1e-4):
-        raise ModelError("the network is no plain sequence of its layers: a DeconvNet cannot be built for it")
+        raise ModelError(NO_SEQUENCE)
     classes = class_indices(scores, target, head_of(model))
     R = F.one_hot(classes, scores.shape[1]).to(scores.dtype)
     for layer, x in zip(reversed(layers), reversed(inputs), strict=True):
@@ -74,8 +80,19 @@ def run_forward(layers: list[nn.Module], x: Tensor) -> tuple[list[Tensor], Tenso
     inputs = []
     for layer in layers:
         inputs.append(x)
-        x = layer(x.clone())
+        try:
+            x = layer(x.clone())
+        except Exception:  # the layers of a network that branches do not fit one behind the other
+            raise ModelError(NO_SEQUENCE) from None
+        check_layer(layer, inputs[-1], x)
     return inputs, x
+
+
+def check_layer(layer: nn.Module, x: Tensor, output: Tensor) -> None:
+    """Raise `ModelError` if a layer does not put out what one of its class does: `step_back` would undo another one."""
+    kind = next((kind for kind in KINDS if isinstance(layer, kind)), None)
+    if kind is not None and not torch.allclose(kind.forward(layer, x.clone()), output, rtol=1e-3, atol=1e-6):
+        raise ModelError(f"{type(layer).__name__} does not compute what {kind.__name__} does: it has no inverse here")
 
 
 def step_back(layer: nn.Module, x: Tensor, R: Tensor, rule: Rule) -> Tensor:

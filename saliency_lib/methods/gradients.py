@@ -21,7 +21,7 @@ from saliency_lib.methods.method import Method
 from saliency_lib.methods.recording import Recording
 from saliency_lib.methods.relu_rules import AnyRule, following
 from saliency_lib.models.model import Prediction, channels_of, predictions
-from saliency_lib.models.running import ask, differentiating
+from saliency_lib.models.running import ask, derivatives, differentiating
 from saliency_lib.targets import Target, layers_of, select
 
 
@@ -141,7 +141,7 @@ def gradient(S: Tensor, I: Tensor, retain_graph: bool = False) -> Tensor:
         raise ModelError(
             "the score has no gradient: the model computes under no_grad or inference_mode, detaches, or rounds"
         )
-    (w,) = torch.autograd.grad(S, I, retain_graph=retain_graph, allow_unused=True)
+    (w,) = derivatives(S, [I], keep=retain_graph)
     if w is None:
         raise ModelError("the score has no gradient: it does not depend on the image, or the model detaches that")
     return w

@@ -11,7 +11,7 @@ from saliency_lib.errors import ModelError
 from saliency_lib.methods.relu_rules import AnyRule, following
 from saliency_lib.models.activations import as_map, find_layer, watched
 from saliency_lib.models.model import channels_of
-from saliency_lib.models.running import ask, differentiating
+from saliency_lib.models.running import ask, derivatives, differentiating
 from saliency_lib.targets import Answer, Layer, Target, layers_of, select
 
 
@@ -65,7 +65,7 @@ class Recording:
             S = select(self.answer, target).sum()  # an image's number depends on that image alone
             if not S.requires_grad:
                 raise ModelError("the score does not depend on the layer, or the model detaches it")
-            gradients = torch.autograd.grad(S, self.sources, retain_graph=True, allow_unused=True)
+            gradients = derivatives(S, self.sources, keep=True)
         if any(gradient is None for gradient in gradients):
             raise ModelError("the score does not depend on one of the layers")
         views = self.layers or (None,)
