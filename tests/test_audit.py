@@ -203,7 +203,7 @@ def test_the_steering_network_with_a_shortcut_is_found() -> None:
         ({"shortcut": torch.zeros(3, 8, 8, dtype=torch.bool)}, "the region 'shortcut' of image 0 is empty"),
         ({"shortcut": torch.ones(3, 8, 9, dtype=torch.bool)}, "the masks of 'shortcut' are booleans of shape"),
         ({"shortcut": torch.ones(3, 8, 8)}, "booleans"),
-        ({"threshold": 1.5}, "the threshold lies between 0 and 1"),
+        ({"threshold": 1.5}, "threshold should be a number, at least 0 and at most 1"),
         ({"method": "tea-leaves"}, "there is no method"),
     ],
 )

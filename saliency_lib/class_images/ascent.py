@@ -187,9 +187,11 @@ def _layers(targets: Sequence[Any]) -> list[Any]:
 
 def _top(answer: Answer) -> list[list[Prediction]]:
     """The five best classes of each image, where there are scores to rank."""
-    if not isinstance(answer.output, Tensor) or answer.output.ndim > 2:
-        return []
-    return predictions(answer.scores.detach(), 5, answer.head)
+    return predictions(answer.scores.detach(), 5, answer.head) if _is_ranked(answer) else []
+
+
+def _is_ranked(answer: Answer) -> bool:
+    return isinstance(answer.output, Tensor) and answer.output.ndim <= 2
 
 
 @torch.no_grad()
@@ -235,7 +237,8 @@ def _targets(model: nn.Module, target: Target, image: Tensor) -> list[Any]:
         raise TargetError("there is no class to make an image of: name one, or several")
     check_room(f"an ascent of {len(wanted)} images", len(wanted) * image.numel() * 40)
     answer = ask(model, image, _layers(wanted))
-    _top(answer)  # says now whether names are missing
+    if _is_ranked(answer):
+        answer.head.categories_for(answer.scores.shape[1])  # says now whether names are missing
     functions = [one for one in wanted if not is_class(one)]
     for one in functions:
         select(answer, one)  # says now what is wrong with it

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from saliency_lib.datasets.creature_shapes import DRAWERS, Part
-from saliency_lib.datasets.creatures import CATEGORIES, background, check_whole, photographed, place, rasterize
+from saliency_lib.datasets.creatures import CATEGORIES, background, check_drawing, photographed, place, rasterize
 from saliency_lib.errors import ImageError
 
 SIZE = 64
@@ -72,7 +72,7 @@ def companions(
     Raises `ImageError` if a number is out of range, a thing its own companion, or `without` names no part, and
     `TargetError` if there is no such class. Chapter 11 teaches it.
     """
-    check_whole(count=(count, 1), seed=(seed, 0))
+    count, seed, _ = check_drawing(count, seed, SIZE, SIZE, len(PARTS) + 1)
     _check(scale, opacity, without)
     other = CATEGORIES.index(companion)
     shares = {CATEGORIES.index(name): share for name, share in ({"owl": 1.0} if beside is None else beside).items()}

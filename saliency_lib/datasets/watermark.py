@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from saliency_lib.checks import check_images, number
 from saliency_lib.errors import ImageError
-from saliency_lib.images import check_images
 
 Strokes = list[list[tuple[float, float]]]
 """Lines through points (x, y), in a square from 0 to 1 with y down."""
@@ -65,8 +65,8 @@ def watermark(images: Tensor, *, opacity: float = 0.5, row: float = 0.4) -> Wate
     `ImageError` if images or numbers cannot be used. Chapter 11 teaches it.
     """
     check_images(images)
-    if not (0 <= opacity <= 1 and 0 <= row <= 1):
-        raise ImageError(f"opacity and row lie between 0 and 1: got {opacity} and {row}")
+    number("opacity", opacity, 0, 1, ImageError)
+    number("row", row, 0, 1, ImageError)
     cover = _cover(images.shape[2], images.shape[3], row).to(images)
     masks = (cover > 0).expand(len(images), -1, -1).clone()
     return Watermarked(images * (1 - opacity * cover) + opacity * cover, masks)

@@ -24,9 +24,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from saliency_lib.checks import check_images, number
 from saliency_lib.errors import ImageError, SaliencyError
 from saliency_lib.evaluation.removal import WAYS, check_masks, removed
-from saliency_lib.images import check_images
 from saliency_lib.methods.maps import rank_correlation
 from saliency_lib.methods.method import find_method
 from saliency_lib.models.model import channels_of
@@ -129,7 +129,7 @@ def audit(
 
 def check_threshold(threshold: float) -> None:
     """Raises `SaliencyError` if a threshold is no share."""
-    if not 0 < threshold < 1:
+    if number("threshold", threshold, 0, 1) in (0, 1):
         raise SaliencyError(f"the threshold lies between 0 and 1, and is {threshold}")
 
 

@@ -22,6 +22,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
+from saliency_lib import files
 from saliency_lib.errors import ImageError, SaliencyError
 from saliency_lib.evaluation.audit import (
     OBJECT,
@@ -53,8 +54,9 @@ class Photo:
     @property
     def digest(self) -> str:
         """A fingerprint of all that is in these files."""
-        files = [self.path, *self.regions.values()]
-        return hashlib.sha256(b"".join(file.name.encode() + file.read_bytes() for file in files)).hexdigest()[:16]
+        parts = [self.path, *self.regions.values()]
+        content = b"".join(os.fsencode(file.name) + _content(file) for file in parts)
+        return hashlib.sha256(content).hexdigest()[:16]
 
     def load(self, model: Model) -> tuple[Tensor, dict[str, Tensor]]:
         """The image (1, C, H, W) and the masks (1, H, W) as the network sees them.
@@ -68,6 +70,14 @@ class Photo:
         masks = {name: _mask(path, picture.size, model) for name, path in self.regions.items()}
         rest = ~torch.stack([*masks.values()]).any(0)
         return model.to_tensor(picture), masks | ({REST: rest} if rest.any() else {})
+
+
+def _content(file: Path) -> bytes:
+    """What is in a file; nothing for one that cannot be read, which is said when it is needed."""
+    try:
+        return files.read(file)
+    except OSError:
+        return b""
 
 
 def _mask(path: Path, size: tuple[int, int], model: Model) -> Tensor:
@@ -92,7 +102,7 @@ def photos(folder: Path) -> list[Photo]:
         stem, _, name = path.stem.rpartition(".")
         if path.suffix == ".png" and stem in regions:
             regions[stem][name] = path
-    masks = {path for files in regions.values() for path in files.values()}
+    masks = {path for beside in regions.values() for path in beside.values()}
     found = [Photo(path, regions[path.stem]) for path in pictures if path not in masks]
     if not found:
         raise SaliencyError(f"there are no photos in {folder}")
@@ -117,8 +127,9 @@ def audit_folder(
     other settings. Chapter 11 teaches it.
     """
     check_threshold(threshold)
-    if out.suffix != ".html" or not out.absolute().parent.is_dir():
-        raise SaliencyError(f"the report {out} should end in .html, and lie in a folder that exists")
+    if out.suffix != ".html":
+        raise SaliencyError(f"the report {out} should end in .html")
+    files.check_output(out)
     find_method(method)
     found, network = photos(folder), load_model(model)
     settings = {"model": model, "class": target or "each photo's top class", "method": method}
@@ -161,7 +172,7 @@ def _examine(photo: Photo, model: Model, target: str | None, method: str) -> Rec
 def _known(file: Path, digest: str, settings: Mapping[str, str]) -> Record | None:
     """What was found before, if it was found in these very files. Raises `SaliencyError` if it was another question."""
     try:
-        record = json.loads(file.read_text("utf-8"))
+        record = json.loads(files.read(file))
         before = record["settings"]
         same = record["digest"] == digest
     except (OSError, ValueError, KeyError, TypeError):
@@ -172,11 +183,9 @@ def _known(file: Path, digest: str, settings: Mapping[str, str]) -> Record | Non
 
 
 def _write(file: Path, text: str) -> None:
-    """Write a file in one step."""
-    partial = file.with_name(f".{file.name}.partial")
+    """Write a file in one step, in a folder that there need not be yet."""
     try:
         file.parent.mkdir(exist_ok=True)
-        partial.write_text(text, "utf-8")
-        partial.replace(file)
     except OSError as error:
         raise SaliencyError(f"{file} cannot be written ({error.strerror}); what was done before is kept") from None
+    files.write(file, text.encode())

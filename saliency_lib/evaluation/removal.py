@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from saliency_lib.checks import check_images, one_of
 from saliency_lib.errors import ImageError
-from saliency_lib.images import check_images
 
 BLUR = 8
 """The standard deviation of the blur is the image's shorter side divided by this."""
@@ -62,8 +62,7 @@ def removed(images: Tensor, masks: Tensor, way: str) -> Tensor:
     used, or there is no such way. Chapter 11 teaches it.
     """
     check_masks(masks, check_images(images))
-    if way not in WAYS:
-        raise ImageError(f"there is no way {way!r} to remove a region: use {', '.join(WAYS)}")
+    one_of("way to remove a region", way, WAYS, ImageError)
     filled = images.detach().cpu().float().clone()
     for image, mask in zip(filled, masks.cpu(), strict=True):
         pixels = image.permute(1, 2, 0).contiguous().numpy()

@@ -9,6 +9,7 @@ computes the same tensor by changing that one step of backpropagation.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -90,7 +91,7 @@ def run_forward(layers: list[nn.Module], x: Tensor) -> tuple[list[Tensor], Tenso
 
 def check_layer(layer: nn.Module, x: Tensor, output: Tensor) -> None:
     """Raise `ModelError` if a layer does not put out what one of its class does: `step_back` would undo another one."""
-    kind = next((kind for kind in KINDS if isinstance(layer, kind)), None)
+    kind: Any = next((kind for kind in KINDS if isinstance(layer, kind)), None)
     if kind is not None and not torch.allclose(kind.forward(layer, x.clone()), output, rtol=1e-3, atol=1e-6):
         raise ModelError(f"{type(layer).__name__} does not compute what {kind.__name__} does: it has no inverse here")
 

@@ -40,7 +40,7 @@ def find_hidden(values: Iterable[Any], seen: set[Node], since: int, *, functions
     todo = [value.grad_fn for value in tensors(values) if value.grad_fn is not None]
     while todo:
         node = todo.pop()
-        if node in seen or node._sequence_nr() < since:  # type: ignore[attr-defined]
+        if node in seen or node._sequence_nr() < since:
             continue
         seen.add(node)
         if (found := _hidden(node, functions)) is not None:
@@ -76,8 +76,8 @@ def _hidden(node: Node, functions: bool) -> str | None:
 
 def is_sum_with_modulus(values: Iterable[Any]) -> bool:
     """Whether a sum is x + |x|, which is twice a ReLU."""
-    parts = [value.grad_fn for value in tensors(values)]
-    if len(parts) != 2 or None in parts:
+    parts = [value.grad_fn for value in tensors(values) if value.grad_fn is not None]
+    if len(parts) != 2:
         return False
     return any(
         one.name().startswith("AbsBackward") and one.next_functions[0][0] is other

@@ -229,10 +229,11 @@ _CALLS: dict[Callable, tuple[tuple[str, ...], dict[str, Any]]] = {
     Tensor.clamp_min: (("input", "min"), _CLAMP),
     Tensor.clamp_min_: (("input", "min"), _CLAMP | {"inplace": True}),
 }
-for _name, _absent in {"relu": _RELU, "relu6": _RELU6, "hardtanh": _HARDTANH, "clamp": _CLAMP}.items():
-    for _suffix, _more in (("", {}), ("_", {"inplace": True})):
+_IN_PLACE: dict[str, dict[str, Any]] = {"": {}, "_": {"inplace": True}}
+for _suffix, _more in _IN_PLACE.items():
+    for _name, _absent in {"relu": _RELU, "relu6": _RELU6, "hardtanh": _HARDTANH, "clamp": _CLAMP}.items():
         _CALLS[getattr(torch.ops.aten, _name + _suffix)] = ("input", "min", "max"), _absent | _more
-        _CALLS[getattr(torch.ops.aten, "clamp_min" + _suffix)] = ("input", "min"), _CLAMP | _more
+    _CALLS[getattr(torch.ops.aten, "clamp_min" + _suffix)] = ("input", "min"), _CLAMP | _more
 _OTHER_NAMES = {"min_val": "min", "max_val": "max", "self": "input"}
 
 _UNDEFINED: dict[Callable, str] = {

@@ -51,7 +51,7 @@ def differentiating(model: nn.Module) -> Iterator[None]:
         yield
 
 
-def derivatives(S: Tensor, sources: Sequence[Tensor], *, keep: bool) -> tuple[Tensor | None, ...]:
+def derivatives(S: Tensor, sources: Sequence[Tensor], *, keep: bool) -> tuple[Any, ...]:
     """dS / dh for each of the sources h, None where S does not depend on it; `keep` keeps what others of S need.
 
     Raises `ModelError` if the network cannot be differentiated: it overwrites what it needs, or refuses.
