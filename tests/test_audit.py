@@ -366,7 +366,7 @@ def test_the_command_says_what_it_found(folder: Path, tmp_path: Path, capsys: py
         (["nowhere", "--out", "r.html"], "there is no folder nowhere"),
         (["{empty}", "--out", "r.html"], "there are no photos in"),
         (["{empty}", "--out", "r.txt"], "should end in .html"),
-        (["{owls}", "--out", "r.html", "--threshold", "2"], "the threshold lies between"),
+        (["{owls}", "--out", "r.html", "--threshold", "2"], "threshold should be a number"),
         (["{owls}", "--out", "r.html", "--class", "unicorn"], "unicorn"),
     ],
 )

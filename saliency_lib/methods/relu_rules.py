@@ -229,9 +229,10 @@ _CALLS: dict[Callable, tuple[tuple[str, ...], dict[str, Any]]] = {
     Tensor.clamp_min: (("input", "min"), _CLAMP),
     Tensor.clamp_min_: (("input", "min"), _CLAMP | {"inplace": True}),
 }
+_ATEN: dict[str, dict[str, Any]] = {"relu": _RELU, "relu6": _RELU6, "hardtanh": _HARDTANH, "clamp": _CLAMP}
 _IN_PLACE: dict[str, dict[str, Any]] = {"": {}, "_": {"inplace": True}}
 for _suffix, _more in _IN_PLACE.items():
-    for _name, _absent in {"relu": _RELU, "relu6": _RELU6, "hardtanh": _HARDTANH, "clamp": _CLAMP}.items():
+    for _name, _absent in _ATEN.items():
         _CALLS[getattr(torch.ops.aten, _name + _suffix)] = ("input", "min", "max"), _absent | _more
     _CALLS[getattr(torch.ops.aten, "clamp_min" + _suffix)] = ("input", "min"), _CLAMP | _more
 _OTHER_NAMES = {"min_val": "min", "max_val": "max", "self": "input"}
