@@ -15,9 +15,9 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from saliency_lib import files
+from saliency_lib.models.counting import counted
 from saliency_lib.models.load import device
 
 SEED, HELD_OUT_SEED = 1, 2
@@ -26,6 +26,8 @@ Examples = tuple[Tensor, Tensor]
 """Images (N, C, H, W) and their answers (N, ...)."""
 Loss = Callable[[Tensor, Tensor], Tensor]
 """From outputs, or from images, and answers to the number that training lowers."""
+Alter = Callable[[Loss, Tensor, Tensor, float], Examples]
+"""From the loss, a batch and how far training has come, 0 to 1, to the batch that is learned from."""
 
 
 def keep(values: Tensor) -> Tensor:
@@ -95,7 +97,7 @@ class Recipe:
     loss: Loss
     error: Callable[[Tensor, Tensor], float]
     unit: str
-    alter: Adversarial | Mirrored
+    alter: Alter
     examples: int
     epochs: int
     batch: int = 100
@@ -121,7 +123,7 @@ def train(recipe: Recipe, *, seed: int = 0) -> nn.Module:
         optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, total_steps=steps, pct_start=0.2)
         order = torch.cat([torch.randperm(len(images)) for _ in range(recipe.epochs)])
-        for step, chosen in enumerate(tqdm(order.split(recipe.batch)[:steps], desc="training", unit="batch")):
+        for step, chosen in enumerate(counted(order.split(recipe.batch)[:steps], steps, "batch")):
             some, wanted = images[chosen].to(device()), answers[chosen].to(device())
             altered, answered = recipe.alter(loss, some, wanted, min(1, step / (0.3 * steps)))
             value = loss(altered, answered)
