@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BOOK = @$(PYTHON) -m tools.environment
 
-.PHONY: book test serve notebooks check course slides clean
+.PHONY: book test serve notebooks check course slides editions figures clean
 book:   ; $(BOOK) book
 test:   ; $(BOOK) test
 serve:  ; $(BOOK) serve
@@ -10,4 +10,6 @@ notebooks: ; $(BOOK) notebooks
 check:  ; $(BOOK) check
 course: ; $(BOOK) course
 slides: ; $(BOOK) slides
+editions: ; $(BOOK) editions
+figures: ; $(BOOK) figures
 clean:  ; @rm -rf _build

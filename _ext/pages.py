@@ -7,11 +7,14 @@ one subject and hands on its `STEPS`, functions that change a page in place.
 from pathlib import Path
 from typing import Any
 
-from finishing import access, code, download, head, icons, pictures, unused
+from finishing import access, cite, code, download, head, icons, pictures, terms, unused
 from finishing.page import Page
 from sphinx.application import Sphinx
 
-STEPS = (*access.STEPS, *code.STEPS, *pictures.STEPS, *download.STEPS, *head.STEPS)
+from tools.course import make as course
+from tools.project import Project
+
+STEPS = (*access.STEPS, *code.STEPS, *pictures.STEPS, *download.STEPS, *head.STEPS, *terms.STEPS, *cite.STEPS)
 
 
 def finish(app: Sphinx, error: Exception | None) -> None:
@@ -28,6 +31,7 @@ def finish(app: Sphinx, error: Exception | None) -> None:
         if page.name == app.config.root_doc:
             page.write(site / "index.html")
     (site / "sitemap.xml").write_text(head.sitemap(pages), "utf-8", newline="\n")
+    course.attach(Project(Path(app.srcdir)), site)
     icons.lighten(site)
     unused.sweep(site)
 

@@ -1,6 +1,9 @@
 """What happens to an answer: none yet, right, or not yet with a hint."""
 
+import ast
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from helpers import says
@@ -64,3 +67,26 @@ def test_what_the_check_needs_is_asked_for_even_before_there_is_an_answer(given:
 def test_a_mistake_in_a_check_is_no_verdict() -> None:
     with pytest.raises(TypeError):
         sl.check("double-a-number", 1, x="three")
+
+
+TESTS = Path(__file__).parent
+CHAPTERS = sorted((TESTS.parent / "chapters").glob("*.ipynb"))
+ASKED = {name: path.stem for path in CHAPTERS for name in re.findall(r"label: ex-([\w-]+)", path.read_text("utf-8"))}
+
+
+def judged_names() -> set[str]:
+    """The exercises that some test hands to `helpers.judged`: right, empty, and at least three wrong answers."""
+    calls = (
+        node for path in TESTS.glob("test_exercises_*.py") for node in ast.walk(ast.parse(path.read_text("utf-8")))
+    )
+    names = (node.args[0] for node in calls if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "judged")
+    return {name.value for name in names if isinstance(name, ast.Constant)}
+
+
+def test_every_exercise_of_every_chapter_has_its_wrong_answers() -> None:
+    assert len(ASKED) >= 5 * len(CHAPTERS)
+    assert {name: chapter for name, chapter in ASKED.items() if name not in judged_names()} == {}
+
+
+def test_every_check_belongs_to_an_exercise_and_the_other_way_round() -> None:
+    assert set(framework._names()) == set(ASKED)

@@ -41,3 +41,23 @@ def test_image_size(embedded: sl.Classifier) -> None:
     photo = sl.sample_photo("coffee")
     wrong = [(128, "*score*"), (224, "there is more"), (200, "one of the sizes"), ("160 px", "one of the sizes")]
     judged("image-size", 160, wrong, model=embedded, photo=photo)
+
+
+def test_square() -> None:
+    right = (round(213 / 640, 2), 1, -0.992)
+    wrong = [
+        ((0.667, 1, -0.992), "inside the square"),
+        ((0.499, 1, -0.992), "not of the square"),
+        ((0.333, 1, 0), "subtract the mean"),
+        ((0.333, 1, -1), "not quite -1"),
+        ((0.5, 1, -0.992), "shorter one"),
+        (0.333, "three numbers"),
+    ]
+    judged("see-square", right, wrong)
+
+
+def test_others() -> None:
+    right = 1 - math.log(math.exp(2) / 9 / (1 + math.exp(-1)))
+    assert abs(math.exp(2) / (math.exp(2) + math.exp(1 - right) + math.exp(-right)) - 0.9) < 1e-9
+    wrong = [(-right, "positive"), (0.22, "logarithm"), (math.log(9), "ln 9"), (1.0, "set them to 9")]
+    judged("see-others", round(right, 2), wrong)

@@ -66,3 +66,26 @@ def test_radius() -> None:
         (-0.9, "four radii"),
     ]
     judged("taylor-radius", right, wrong, train=network, starts=starts)
+
+
+def test_constant() -> None:
+    wrong = [
+        ((2, 3, -4), "at I1 = 2"),
+        ((4, 3, 7), "this is the score"),
+        ((4, 3, 4), "the other way round"),
+        (4, "three"),
+    ]
+    judged("taylor-constant", (4, 3, -4), wrong)
+
+
+def test_adversarial() -> None:
+    weights = torch.randn(1, 3, 8, 8)
+    right = 255 * 9 / weights.abs().sum().item()
+    wrong = [
+        (right / 255, "1/255"),
+        (255 * 9 / weights.norm().item(), "sum of magnitudes"),
+        (2 * right, "twice too far"),
+        (3 * right, "three channels"),
+        (1.2 * right, "eat up"),
+    ]
+    judged("taylor-adversarial", right, wrong, weights=weights, score=9.0)

@@ -58,3 +58,13 @@ def test_contest(embedded: sl.Classifier, photos: torch.Tensor) -> None:
         ([0.1, 0.1], "the target is a function"),
     ]
     judged("map-contest", rounded, wrong, model=embedded, images=chelsea)
+
+
+def test_normalized() -> None:
+    wrong = [(0.3, "chain rule"), (0.1, "reciprocal"), (2.3, "not their sum"), (0.4, "its own sigma")]
+    judged("map-normalized", 1.5, wrong)
+
+
+def test_fade() -> None:
+    wrong = [(0.0784, "larger over the smaller"), (25, "1 - P alone"), (1.96, "P alone"), (10, "at 0.5 and at 0.98")]
+    judged("map-fade", 12.76, wrong)

@@ -58,3 +58,27 @@ def test_steps() -> None:
         (0.7, "one map"),
     ]
     judged("shows-steps", average(1), wrong, model=model, photo=photo, target=2)
+
+
+def test_crops() -> None:
+    counts = torch.zeros(256, 256)
+    for y, x in ((0, 0), (0, 32), (32, 0), (32, 32), (16, 16)):
+        counts[y : y + 224, x : x + 224] += 2
+    right = [counts[i, j].item() for i, j in ((0, 0), (128, 128), (20, 40))]
+    wrong = [
+        ((1, 5, 3), "mirror image"),
+        ((10, 10, 10), "one corner's crop"),
+        ((4, 10, 6), "begin at row 0"),
+        ((2, 8, 6), "in the middle"),
+        ((2, 10, 10), "not at 32"),
+    ]
+    judged("shows-crops", right, wrong)
+
+
+def test_average() -> None:
+    """Against maps made of a common part and independent noise."""
+    common, noise = torch.randn(50_000), torch.randn(2, 10, 50_000)
+    maps = 0.38**0.5 * common + 0.62**0.5 * noise
+    right = torch.corrcoef(maps.mean(1))[0, 1].item()
+    wrong = [(3.8, "at most 1"), (0.38, "one map"), (0.038, "not the agreement"), (0.66, "*variance*"), (0.5, "share")]
+    judged("shows-average", round(right, 2), wrong)

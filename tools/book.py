@@ -7,8 +7,11 @@ refresh    run stale chapters again            [CHAPTER ...] [--force] [--timeou
 colab      write the notebooks that Colab opens
 build      build the site, warnings being errors
 slides     write a lecture of slides for each chapter                      (make slides)
+figures    write every figure as a file, with a contact sheet              (make figures)
+editions   print the whole book as one PDF                                  (make editions)
 course     write student's and instructor's notebooks and graded assignments  (make course)
 notebooks  open the chapters in JupyterLab                                (make notebooks)
+colab-run  run the notebooks of colab/ as Colab would  [CHAPTER ...] [--torch VERSION]
 check      say which chapters and which copies for Colab are stale, and run nothing
 """
 
@@ -19,8 +22,8 @@ import sys
 from pathlib import Path
 
 from tools import colab, notebooks, refresh, site
+from tools.course import colab_run, editions, figures, slides
 from tools.course import make as course
-from tools.course import slides
 from tools.project import ROOT, BookError, Project
 
 CHAPTERS = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
@@ -35,9 +38,12 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in ("book", "test", "check", "colab", "build", "notebooks", "course", "slides"):
+    for name in ("book", "test", "check", "colab", "build", "notebooks", "course", "slides", "editions", "figures"):
         commands.add_parser(name)
     commands.add_parser("serve").add_argument("--port", type=int, default=8000)
+    colabs = commands.add_parser("colab-run")
+    colabs.add_argument("chapters", nargs="*")
+    colabs.add_argument("--torch")
     again = commands.add_parser("refresh")
     again.add_argument("chapters", nargs="*", type=Path)
     again.add_argument("--force", action="store_true")
@@ -94,6 +100,12 @@ def dispatch(options: argparse.Namespace) -> None:
             course.write(project)
         case "slides":
             slides.write(project)
+        case "figures":
+            figures.write(project)
+        case "colab-run":
+            colab_run.run(project, options.chapters, options.torch)
+        case "editions":
+            editions.write(project)
         case "refresh":
             chapters = [path.resolve() for path in options.chapters] or project.chapters
             refresh.refresh(project, chapters, force=options.force, timeout=options.timeout)

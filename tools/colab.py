@@ -20,7 +20,10 @@ ABOUT = """[![Open in Colab](https://colab.research.google.com/assets/colab-badg
 
 *Chapter {number} of [Deep Inside ConvNets]({repository}), a book you can run. Written by a program from
 `chapters/{name}`, which is where to propose changes. Run all cells from the top (Runtime → Run all); no GPU is
-needed, and one is used if you choose it (Runtime → Change runtime type).*"""
+needed, and one is used if you choose it (Runtime → Change runtime type).*
+
+*What differs from the book: controls are live; PyTorch is Colab's own, so last digits may differ; a GPU rounds
+otherwise than the CPU that made the book's figures; solutions are folded under their headings.*"""
 INSTALL = """# The book's package, where it is not installed yet; Colab keeps its own PyTorch.
 import importlib.util
 

@@ -52,3 +52,29 @@ def image_size(answer: Any, model: Classifier, photo: Any) -> None:
     highest = max(SIZES, key=lambda size: scores[size][espresso].item())
     expect(given != highest, f"at {given:.0f} pixels the *score* is highest: look at the probability")
     expect(P[int(given)] == max(P.values()), f"at {given:.0f} pixels it is {P[int(given)]:.3f}: there is more")
+
+
+@exercise("see-square")
+def square(answer: Any) -> None:
+    """The share of a 640 x 427 photo outside its square, and a white and a black pixel after eq. (1.1)."""
+    given = numbers(answer, 3, "three numbers: the share outside, white and black after normalization")
+    outside = 1 - 427 / 640
+    expect(not near(given[0], 427 / 640), "the share: this is what lies inside the square")
+    expect(not near(given[0], (640 - 427) / 427), "the share: of the photo, not of the square")
+    expect(near(given[0], outside), "the share: the square's side is the photo's shorter one")
+    expect(not (near(given[1], 1) and near(given[2], 0)), "these are I itself: subtract the mean, divide")
+    expect(not near(given[2], -1), "black: not quite -1, because the mean is 127 and not 128")
+    expect(near(given[1], 1) and near(given[2], -127 / 128), "eq. (1.1) with I = 1 and with I = 0")
+
+
+@exercise("see-others")
+def others(answer: Any) -> None:
+    """By how much two rivals' scores, 1 and 0, have to fall until the first of 2, 1, 0 has the probability 0.9."""
+    given = number(answer, "one number, in units of score")
+    scores = torch.tensor([2.0, 1, 0], dtype=torch.float64).exp()
+    factor = (scores[0] / 9 / scores[1:].sum()).item()
+    right = -torch.tensor(factor).log().item()
+    expect(not near(given, -right, 0.01), "by how much they *fall*: a positive number")
+    expect(not near(given, factor, 0.01), "this is the factor on their exponentials: take its logarithm")
+    expect(not near(given, 2.197, 0.01), "ln 9 is where the odds have to go: they do not start at 1")
+    expect(near(given, right, 0.01), "the odds of the first are exp(2) over exp(1 - d) + exp(-d): set them to 9")

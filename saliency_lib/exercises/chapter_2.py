@@ -87,3 +87,31 @@ def _flips(network: nn.Module, start: Tensor, direction: Tensor) -> Tensor:
         z1, slope1 = first(start), direction @ first.weight.T
         z2, slope2 = second(activation(z1)), (slope1 * (z1 > 0)) @ second.weight.T
     return torch.cat([-z1 / slope1, -z2 / slope2], -1)
+
+
+@exercise("taylor-constant")
+def constant(answer: Any) -> None:
+    """Weights and constant of S = I1 ** 2 + 3 I2 at (2, 1)."""
+    given = numbers(answer, 3, "three numbers: w1, w2 and b")
+    expect(not near(given[0], 2), "w1: the derivative of a square is taken at I1 = 2")
+    expect(near(given[0], 4) and near(given[1], 3), "w: differentiate, then put in I_0")
+    expect(not near(given[2], 7), "b: this is the score at I_0; subtract w'I_0")
+    expect(not near(given[2], 4), "b: the score less w'I_0, not the other way round")
+    expect(near(given[2], -4), "b: S(I_0) - w'I_0")
+
+
+@exercise("taylor-adversarial")
+def adversarial(answer: Any, weights: Tensor, score: float) -> None:
+    """The epsilon in gray levels at which the linear model foretells the score 0, by eq. (2.8)."""
+    given = number(answer, "one number, in gray levels")
+    w = weights.detach().double()
+    right = 255 * float(score) / w.abs().sum().item()
+
+    def alike(other: float) -> bool:
+        return near(given, other, 0.02 * abs(other))
+
+    expect(not alike(right / 255), "this is in units of 1: one gray level is 1/255 of it")
+    expect(not alike(255 * float(score) / w.norm().item()), "each value moves by epsilon: take the sum of magnitudes")
+    expect(not alike(2 * right), "twice too far: at 0, not at minus the score")
+    expect(not alike(right * 3), "one sum over all three channels, not their mean")
+    expect(alike(right), "epsilon times the sum of |w| has to eat up the score")

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from saliency_lib.exercises.check import exercise, expect, near, numbers
+from saliency_lib.exercises.check import exercise, expect, near, number, numbers
 from saliency_lib.methods.gradients import saliency_map
 from saliency_lib.methods.maps import rank_correlation
 from saliency_lib.models.model import Classifier
@@ -68,3 +68,27 @@ def contest(answer: Any, model: Classifier, images: Tensor) -> None:
     expect(not same(against(of_posteriors)), "these are posteriors: take the difference of the two scores")
     expect(not same(against(other)), "this is the tiger cat's map alone")
     expect(same(right), "the target is a function: from scores (N, 1000) to the difference of two columns")
+
+
+@exercise("map-normalized")
+def normalized(answer: Any) -> None:
+    """M of a pixel whose derivative with respect to the normalized image is (0.3, -0.1, 0.2), sigma (0.2, 0.25, 0.5)."""
+    given = number(answer)
+    derivative, sigma = (0.3, -0.1, 0.2), (0.2, 0.25, 0.5)
+    divided = [abs(w) / s for w, s in zip(derivative, sigma, strict=True)]
+    expect(not near(given, max(map(abs, derivative))), "this is with respect to x: the chain rule adds a factor")
+    times = [abs(w) * s for w, s in zip(derivative, sigma, strict=True)]
+    expect(not near(given, max(times)), "x = (I - mu) / sigma: is dx/dI sigma or its reciprocal?")
+    expect(not near(given, sum(divided)), "the maximum over the channels, not their sum")
+    expect(near(given, max(divided)), "each channel has its own sigma: first the chain rule, then the maximum")
+
+
+@exercise("map-fade")
+def fade(answer: Any) -> None:
+    """How many times fainter the posterior's map is at P = 0.98 than at P = 0.5, the bracket being the same."""
+    given = number(answer)
+    right = 0.25 / (0.98 * 0.02)
+    expect(not near(given, 1 / right, 0.01), "how many times fainter: the larger over the smaller")
+    expect(not near(given, 0.5 / 0.02, 0.1), "1 - P alone: the factor has P as well, eq. (3.9)")
+    expect(not near(given, 0.98 / 0.5, 0.05), "P alone: the factor has 1 - P as well, eq. (3.9)")
+    expect(near(given, right, 0.1), "the factor in front of eq. (3.9), at 0.5 and at 0.98")

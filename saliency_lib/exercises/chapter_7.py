@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from saliency_lib.exercises.check import exercise, expect, near, numbers
+from saliency_lib.exercises.check import exercise, expect, near, number, numbers
 from saliency_lib.methods.gradients import saliency_map
 from saliency_lib.models.model import Classifier
 
@@ -63,3 +63,28 @@ def steps(answer: Any, model: Classifier, photo: Tensor, target: Any) -> None:
     expect(not same(1, 1), "this is the sum: divide by nine")
     expect(not torch.allclose(given, maps[0, 0], rtol=1e-2, atol=1e-4), "this is the window in the middle alone")
     expect(same(1), "nine windows, one map each, every map put back where its window was cut out")
+
+
+@exercise("shows-crops")
+def crops(answer: Any) -> None:
+    """How many of the ten crops of 224 in 256 pixels cover the pixels (0, 0), (128, 128) and (20, 40)."""
+    given = numbers(answer, 3, "three whole numbers, one for each pixel")
+    corners = [(0, 0), (0, 32), (32, 0), (32, 32), (16, 16)]
+    single = [sum(y <= i < y + 224 and x <= j < x + 224 for y, x in corners) for i, j in ((0, 0), (128, 128), (20, 40))]
+    expect(given != single, "these are five: each crop comes with its mirror image")
+    expect(not near(given[0], 10), "the corner pixel lies in one corner's crop only")
+    expect(near(given[0], 2 * single[0]), "(0, 0): which crops begin at row 0 and column 0?")
+    expect(near(given[1], 10), "(128, 128) lies in the middle of all of them")
+    expect(near(given[2], 2 * single[2]), "(20, 40): its row is in the crops that begin at row 0 or 16, not at 32")
+
+
+@exercise("shows-average")
+def average(answer: Any) -> None:
+    """Agreement of averages over ten maps with independent noise, where single maps agree to 0.38."""
+    given = number(answer)
+    expect(given <= 1, "a correlation is at most 1: noise shrinks, the common part stays")
+    expect(not near(given, 0.38), "this is one map: the noise of an average of ten is smaller")
+    expect(not near(given, 0.038, 0.002), "the noise is divided by ten, not the agreement")
+    expect(not near(given, 0.38 / (0.38 + 0.62 / 10**0.5), 0.01), "the *variance* of the noise is divided by ten")
+    right = 0.38 / (0.38 + 0.62 / 10)
+    expect(near(given, right, 0.01), "the common part's share of the variance, once the noise's is divided by ten")

@@ -177,9 +177,9 @@ def _from_code(cell: NotebookNode, heading: str, markdown: Markdown) -> Slide | 
     """A slide for the cell's figure, or for its code where it is the method by hand; None if it is neither."""
     if figure := cell.metadata.get("mystnb", {}).get("figure"):
         alt = cell.metadata["mystnb"].get("image", {}).get("alt", "")
-        pictures = _pictures(cell, alt)
+        shown = pictures(cell, alt)
         caption = markdown.caption(figure.get("name", ""), figure.get("caption", ""))
-        return Slide("figure", heading, caption=caption, pictures=pictures) if pictures else None
+        return Slide("figure", heading, caption=caption, pictures=shown) if shown else None
     if (table := _table(cell)) is not None:
         return Slide("table", heading, table)
     lines = cell.source.strip().splitlines()
@@ -199,7 +199,7 @@ def _table(cell: NotebookNode) -> str | None:
     return None
 
 
-def _pictures(cell: NotebookNode, alt: str) -> list[tuple[str, str]]:
+def pictures(cell: NotebookNode, alt: str) -> list[tuple[str, str]]:
     """Source and alternative text of a cell's pictures; of a frame player, the three frames that paper gets."""
     for output in cell.get("outputs", ()):
         data = output.get("data", {})

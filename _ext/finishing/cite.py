@@ -1,0 +1,44 @@
+"""At the end of a chapter: how to cite it, and where to discuss it or report a mistake."""
+
+from datetime import date
+from html import escape
+from urllib.parse import quote
+
+import yaml
+from bs4 import BeautifulSoup
+
+from finishing.head import address
+from finishing.page import Page
+from tools.project import Project
+
+BOX = """<aside class="cite" aria-label="Cite and discuss"><details><summary>How to cite this chapter</summary>
+<pre class="bibtex" tabindex="0">{entry}</pre></details>
+<p><a href="{repository}/discussions">Discuss this chapter</a> · <a href="{issue}">Report a mistake</a> ·
+<a href="{errata}">Errata</a></p></aside>"""
+
+
+def citation(page: Page) -> None:
+    """A BibTeX entry from `CITATION.cff`, and three links."""
+    path, heading = page.root / "CITATION.cff", page.article.find("h1")
+    if not page.name.startswith("chapters/") or not path.is_file() or heading is None:
+        return
+    cite = yaml.safe_load(path.read_text("utf-8"))
+    title = "".join(heading.find_all(string=True, recursive=False)).strip()
+    authors = " and ".join(a.get("name") or f"{a['given-names']} {a['family-names']}" for a in cite["authors"])
+    year = str(cite.get("date-released", date.today()))[:4]
+    entry = (
+        f"@incollection{{deepinsideconvnets-{page.path.stem.split('_')[0]},\n  title     = {{{title}}},\n"
+        f"  author    = {{{{{authors}}}}},\n  booktitle = {{{cite['title']}}},\n  year      = {{{year}}},\n"
+        f"  note      = {{Version {cite['version']}}},\n  url       = {{{address(page)}}}\n}}"
+    )
+    repository = Project(page.root).repository
+    box = BOX.format(
+        entry=escape(entry),
+        repository=repository,
+        issue=f"{repository}/issues/new?title={quote('In ' + page.name + ': ')}",
+        errata=page.link("reference/errata.html"),
+    )
+    page.article.append(BeautifulSoup(box, "html.parser"))
+
+
+STEPS = (citation,)
