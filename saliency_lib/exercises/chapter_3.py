@@ -72,7 +72,7 @@ def contest(answer: Any, model: Classifier, images: Tensor) -> None:
 
 @exercise("map-normalized")
 def normalized(answer: Any) -> None:
-    """M of a pixel whose derivative with respect to the normalized image is (0.3, -0.1, 0.2), sigma (0.2, 0.25, 0.5)."""
+    """M of a pixel whose derivative by the normalized image is (0.3, -0.1, 0.2), with sigma (0.2, 0.25, 0.5)."""
     given = number(answer)
     derivative, sigma = (0.3, -0.1, 0.2), (0.2, 0.25, 0.5)
     divided = [abs(w) / s for w, s in zip(derivative, sigma, strict=True)]
