@@ -50,7 +50,7 @@ def test_square() -> None:
         ((0.499, 1, -0.992), "not of the square"),
         ((0.333, 1, 0), "subtract the mean"),
         ((0.333, 1, -1), "not quite -1"),
-        ((0.5, 1, -0.992), "shorter one"),
+        ((0.25, 1, -0.992), "shorter one"),
         (0.333, "three numbers"),
     ]
     judged("see-square", right, wrong)
