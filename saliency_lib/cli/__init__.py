@@ -2,6 +2,7 @@
 
 arguments   what can be typed, and what it means
 pictures    the commands that draw: saliency, localize, class-image
+comparing   the command that measures methods beside each other
 training    the command that trains
 auditing    the command that audits a folder of photos
 main        all commands

@@ -4,6 +4,7 @@ python -m saliency_lib saliency photo.jpg --class "Egyptian cat" --out map.png
 python -m saliency_lib localize photo.jpg --out box.png
 python -m saliency_lib evaluate --ilsvrc DIR --out results.jsonl --summary summary.json
 python -m saliency_lib audit DIR --out report.html
+python -m saliency_lib compare creatures --images 500 --out results.jsonl --summary summary.json
 python -m saliency_lib class-image "flamingo" "monarch" --out sheet.png
 python -m saliency_lib train creature_convnet --out creature_convnet.pt
 python -m saliency_lib models
@@ -20,6 +21,7 @@ from saliency_lib.class_images.recipes import PAPER, RECOMMENDED
 from saliency_lib.cli import pictures
 from saliency_lib.cli.arguments import add_model, add_photo, add_picture, add_target
 from saliency_lib.cli.auditing import add_audit
+from saliency_lib.cli.comparing import add_compare
 from saliency_lib.cli.training import add_train
 from saliency_lib.errors import SaliencyError
 from saliency_lib.localization.localizers import DEFAULT, LOCALIZERS
@@ -75,6 +77,14 @@ def _parser() -> argparse.ArgumentParser:
             help="ask whether a network relies on a suspected shortcut",
             description="Ask whether a network's answers for a folder of photos rest on the object or on a suspected "
             "shortcut (chapter 11). The same command goes on after an interruption.",
+        )
+    )
+    add_compare(
+        commands.add_parser(
+            "compare",
+            help="measure methods beside each other",
+            description="Make maps of the same images by several methods, and measure them by several metrics. The "
+            "same command goes on after an interruption, and under torchrun shares the work among processes.",
         )
     )
     _add_class_image(

@@ -39,6 +39,9 @@ KINDS: dict[str, type] = {
 }
 """What a record says of an image that could be used, beside boxes and a point."""
 
+MAP_KINDS: dict[str, type] = {"method": str, "picture": str, "settings": str}
+"""What a record of one method's map of a picture says, beside its measures."""
+
 
 def read(path: Path) -> dict[str, Record]:
     """The records of a file by image; empty if there is no file. The last line may be torn; no other may.
@@ -67,10 +70,10 @@ def read(path: Path) -> dict[str, Record]:
 
 
 def is_record(record: Any) -> bool:
-    """Whether this is what an evaluation writes of an image."""
+    """Whether this is what an evaluation writes of an image, or a comparison of a map."""
     if not isinstance(record, dict) or not isinstance(record.get("image"), str):
         return False
-    kinds = {"broken": str} if "broken" in record else KINDS
+    kinds = MAP_KINDS if "picture" in record else {"broken": str} if "broken" in record else KINDS
     return all(isinstance(record.get(key), kind) for key, kind in kinds.items())
 
 

@@ -1,14 +1,8 @@
-"""The loop of an evaluation: from a folder of images to a table, through any interruption, by any number of processes.
+"""An evaluation of one way to find objects: what is measured of an image, from its pixels to one line of the results.
 
-The images, in the order of their names, are cut into chunks of a batch each, and the chunks dealt out to the processes
-in turn. An image so has the same neighbors in the same batch however many processes there are and however often the run
-was interrupted, and its numbers are the same to the last digit.
+`loop` does so for all images, through any interruption.
 """
 
-import contextlib
-import json
-import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +10,13 @@ from typing import Any
 
 import torch
 from PIL import Image
-from tqdm import tqdm
 
-from saliency_lib import files
 from saliency_lib.checks import whole
 from saliency_lib.errors import ImageError, SaliencyError
-from saliency_lib.evaluation import records
 from saliency_lib.evaluation.ilsvrc import BrokenImage, Ilsvrc, Sample, Truth
+from saliency_lib.evaluation.loop import carry_out
 from saliency_lib.evaluation.metrics import is_pointed, is_right, percentages
 from saliency_lib.evaluation.records import Record
-from saliency_lib.evaluation.team import Team, gathered
 from saliency_lib.images import load_image, sides
 from saliency_lib.localization.localizers import Found, Localizer, find_localizer
 from saliency_lib.models.load import EMBEDDED, load_model
@@ -43,12 +34,23 @@ class Evaluation:
     model: Model
     model_name: str
     batch_size: int
+    unit = "image"
 
     @property
     def settings(self) -> dict[str, str]:
         """What every record says of how it came about."""
         digest = self.method.digest(self.model_name, self.model.size)
         return {"method": self.method.name, "model": self.model_name, "settings": digest}
+
+    @property
+    def title(self) -> str:
+        """What the progress bar says."""
+        return self.method.name
+
+    @property
+    def names(self) -> list[str]:
+        """What the records are of: every image."""
+        return [sample.name for sample in self.data.samples]
 
     @property
     def chunks(self) -> list[list[Sample]]:
@@ -86,9 +88,23 @@ class Evaluation:
             for slot, (sample, item) in enumerate(zip(chunk, loaded, strict=True))
         ]
 
-    def is_usable(self, sample: Sample) -> bool:
-        """Whether an image and its annotation can be used now."""
-        return not isinstance(self._load(sample), str)
+    def again(self, done: Mapping[str, Record]) -> set[str]:
+        """The images that were broken and can be used now. Raises `SaliencyError` if one is another than it was."""
+        mended = set()
+        for sample in self.data.samples:
+            record = done.get(sample.name, {})
+            if "broken" in record and not isinstance(self._load(sample), str):
+                mended.add(sample.name)
+            elif "bytes" in record and not _is_same(sample, record["bytes"]):
+                raise SaliencyError(
+                    f"the results hold one of another {sample.name} than the one that is in the folder now: "
+                    "choose another file, or delete its line"
+                )
+        return mended
+
+    def summarize(self, results: Sequence[Record]) -> dict[str, Any]:
+        """The errors over all images."""
+        return summarize(results) | self.settings
 
     def _load(self, sample: Sample) -> tuple[Image.Image, Truth] | str:
         try:
@@ -103,6 +119,13 @@ class Evaluation:
 def sizes(sample: Sample) -> list[int]:
     """The bytes of an image and of its annotation: another data set with the same names has others."""
     return [file.stat().st_size for file in (sample.image, sample.annotation)]
+
+
+def _is_same(sample: Sample, size: object) -> bool:
+    try:
+        return sizes(sample) == size
+    except OSError:
+        return False
 
 
 def _record(
@@ -143,96 +166,24 @@ def evaluate(
     written as JSON. Raises `SaliencyError` if something is wrong with the folder or the files, or if `out` was made
     with other settings, by another method, or is being written by another run.
     """
-    out, summary = Path(out), summary and Path(summary)
-    with gathered() as team, contextlib.ExitStack() as stack:
-        run = team.agree(lambda: _prepare(Path(folder), method, model, limit, batch_size, out, summary))
-        if team.rank == 0:
-            lock = records.locked(out)
-        done = team.first(lambda: (stack.enter_context(lock), _resume(out, run))[1])
-        team.agree(lambda: _work(run, team, done, out))
-        result = team.first(lambda: _finish(run, out, summary))
-        return result if team.rank == 0 else None
+    folder, out, summary = Path(folder), Path(out), summary and Path(summary)
+
+    def reads(name: str) -> list[Path]:
+        inside = [folder / kind / "CLS-LOC" / "val" / name for kind in ("Data", "Annotations")]
+        return [folder / "LOC_synset_mapping.txt", *inside]
+
+    def prepare() -> Evaluation:
+        return _prepare(folder, method, model, limit, batch_size)
+
+    return carry_out(prepare, out, summary, reads)
 
 
-def _prepare(
-    folder: Path, method: str, model: str, limit: int | None, batch_size: int, out: Path, summary: Path | None
-) -> Evaluation:
+def _prepare(folder: Path, method: str, model: str, limit: int | None, batch_size: int) -> Evaluation:
     batch_size = whole("the batch size", batch_size, 1, 4096)
     limit = limit if limit is None else whole("the limit", limit, 1)
-    _check_files(folder, out, summary)
     found, network = find_localizer(method), load_model(model)
     synsets = network.categories.synsets if network.categories else ()
     return Evaluation(Ilsvrc(folder, limit, synsets), found, network, model, batch_size)
-
-
-def _check_files(folder: Path, out: Path, summary: Path | None) -> None:
-    """Raise `SaliencyError` if results or summary cannot be written, or would overwrite what is read, or each other."""
-    for file in (out, summary):
-        if file is not None:
-            kinds = ("Data", "Annotations")
-            read = [folder / kind / "CLS-LOC" / "val" / file.name for kind in kinds]
-            files.check_output(file, [folder / "LOC_synset_mapping.txt", *read])
-    if out.exists() and not out.is_file():
-        raise SaliencyError(f"{out} cannot be continued: it is a device, not a file")
-    own, other = os.path.realpath(out), summary and os.path.realpath(summary)
-    if other and other.startswith(own) and re.fullmatch(r"|\.lock|\.part-\d+", other[len(own) :]):
-        raise SaliencyError(f"{summary} is where the results go: write the summary to another file")
-
-
-def _resume(out: Path, run: Evaluation) -> set[str]:
-    """The images that are done; whatever an interrupted run has left is put in order first."""
-    done = records.read_all(out)
-    for record in done.values():
-        for key, value in run.settings.items():
-            if record.get(key) != value:
-                raise SaliencyError(
-                    f"{out} holds results with {key} {record.get(key)!r}, this run has {value!r}: choose another file"
-                )
-    mended = set()
-    for sample in run.data.samples:
-        record = done.get(sample.name, {})
-        if "broken" in record and run.is_usable(sample):
-            mended.add(sample.name)
-        elif "bytes" in record and not _is_same(sample, record["bytes"]):
-            raise SaliencyError(
-                f"{out} holds a result of another {sample.name} than the one that is in the folder now: "
-                "choose another file, or delete its line"
-            )
-    if done or out.exists():
-        records.merge(out)
-    return set(done) - mended
-
-
-def _is_same(sample: Sample, size: object) -> bool:
-    try:
-        return sizes(sample) == size
-    except OSError:
-        return False
-
-
-def _work(run: Evaluation, team: Team, done: set[str], out: Path) -> None:
-    """This process's share of the chunks, each recorded as soon as it is done."""
-    part = out if team.rank == 0 else records.part(out, team.rank)
-    mine = [(chunk, [s for s in chunk if s.name not in done]) for chunk in run.chunks[team.rank :: team.count]]
-    hidden = True if team.rank or os.environ.get("TQDM_DISABLE") else None  # None: hidden unless on a terminal
-    name = run.method.name + (f" (1 of {team.count} processes)" if team.count > 1 else "")
-    with tqdm(total=sum(len(chunk) for chunk, _ in mine), unit="image", desc=name, disable=hidden) as bar:
-        bar.initial = bar.n = sum(len(chunk) - len(missing) for chunk, missing in mine)
-        for chunk, missing in mine:
-            if missing:
-                team.check_launcher()
-                wanted = {sample.name for sample in missing}
-                records.append(part, [record for record in run.examine(chunk) if record["image"] in wanted])
-                bar.update(len(missing))
-
-
-def _finish(run: Evaluation, out: Path, summary: Path | None) -> dict[str, Any]:
-    everything = records.merge(out)
-    chosen = [everything[sample.name] for sample in run.data.samples]
-    result = summarize(chosen) | run.settings
-    if summary is not None:
-        files.write(summary, (json.dumps(result, indent=2, ensure_ascii=False) + "\n").encode())
-    return result
 
 
 def summarize(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
