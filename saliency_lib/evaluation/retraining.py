@@ -25,13 +25,13 @@ def small_convnet(classes: int) -> nn.Module:
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(32 * 4 * 4, 64), nn.ReLU(), nn.Linear(64, classes))
 
 
-def removed(images: Tensor, maps: Tensor, share: float, *, value: float = 0.5) -> Tensor:
-    """Images (N, C, H, W), the pixels of the largest values of maps (N, H, W) painted over: that `share` of them."""
-    if maps.shape != (len(images), *images.shape[2:]) or not 0 <= share <= 1:
-        raise SaliencyError("a map for every image is needed, of its size, and a share from 0 to 1")
-    order = maps.flatten(1).argsort(1, descending=True, stable=True)[:, : round(share * maps[0].numel())]
-    hit = torch.zeros(maps.flatten(1).shape, dtype=torch.bool).scatter(1, order.cpu(), True)
-    return torch.where(hit.view(len(maps), 1, *maps.shape[1:]).to(images.device), value, images)
+def largest(maps: Tensor, share: float) -> Tensor:
+    """True at the largest values of each map (N, H, W), that `share` of them; of equal ones at the first."""
+    if not 0 <= share <= 1:
+        raise SaliencyError(f"a share is a number from 0 to 1, and not {share!r}")
+    order = maps.flatten(1).argsort(dim=1, descending=True, stable=True)
+    chosen = order[:, : round(share * order.shape[1])]
+    return torch.zeros_like(order, dtype=torch.bool).scatter(1, chosen, True).view(maps.shape)
 
 
 def learn(images: Tensor, labels: Tensor, categories: Categories, *, epochs: int = 8, seed: int = 0) -> Model:
