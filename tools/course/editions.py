@@ -64,6 +64,12 @@ class Edition:
             raise BookError(f"{path.name} has no article.")
         for useless in article.select(DROPPED):
             useless.decompose()
+        for frame in article.select(".frame-player .frame, .frame-player .controls"):
+            # Of a control that moves, paper gets the frames that were chosen for it.
+            if "key" in frame.get_attribute_list("class"):
+                frame.attrs.pop("hidden", None)
+            else:
+                frame.decompose()
         for element in article.select("[id]"):
             element["id"] = self.anchor(name, str(element["id"]))
         for link in article.select("a[href]"):
