@@ -360,11 +360,14 @@ def test_squares_that_reach_beyond_the_edge_are_cut_off(net: nn.Module, images: 
 
 
 def test_the_shares_add_up_on_five_photos(embedded: sl.Classifier) -> None:
-    """Within six percent at 100 steps from black to the photo; each kink of the network on the way leaves its error."""
-    for name in ("chelsea", "coffee", "rocket", "bee", "flower"):
-        images = sl.to_tensor(sl.sample_photo(name))
-        shares = sl.integrated_gradients(embedded, images, steps=100)
-        assert sl.completeness_gap(embedded, images, shares).item() < 0.06, name
+    """Within eight percent at 25 steps from black; each kink of the network on the way leaves its error."""
+    images = torch.cat(
+        [sl.to_tensor(sl.sample_photo(name)) for name in ("chelsea", "coffee", "rocket", "bee", "flower")]
+    )
+    shares = sl.integrated_gradients(embedded, images, steps=25)
+    gaps = sl.completeness_gap(embedded, images, shares)
+    assert gaps.max() < 0.08, gaps
+    assert sl.completeness_gap(embedded, images, shares / 2).min() > 0.4
 
 
 def test_from_black_the_score_of_the_cat_is_made_almost_at_once(embedded: sl.Classifier, photos: Tensor) -> None:
