@@ -26,7 +26,8 @@ def sources(project: Project) -> Iterator[Path]:
     """Every file that can change what a page looks like."""
     root = project.root
     yield from [root / "_config.yml", root / "_toc.yml", root / "requirements.txt", *project.pages]
-    for folder in (root / "_static", root / "_ext", root / "saliency_lib", root / "reference", ROOT / "tools"):
+    folders = ("_static", "_ext", "lab", "saliency_lib", "reference")
+    for folder in (*(root / name for name in folders), ROOT / "tools"):
         yield from (path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != ".pyc")
 
 

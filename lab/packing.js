@@ -1,0 +1,28 @@
+/* From the text of a script to numbers: base64 of gzip, which a page opened from a disk may load as well. */
+
+export async function unpack(text) {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/* Bytes that were sorted by their place in a four-byte number, which compresses better, in their order again. */
+export function interleave(planes) {
+  const bytes = new Uint8Array(planes.length);
+  const count = planes.length / 4;
+  for (let place = 0; place < 4; place++) {
+    for (let i = 0, to = place, from = place * count; i < count; i++, to += 4) bytes[to] = planes[from + i];
+  }
+  return bytes;
+}
+
+/* Numbers of half precision (IEEE 754 binary16). */
+export function halves(bytes) {
+  const words = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2);
+  return Float32Array.from(words, (word) => {
+    const sign = word & 0x8000 ? -1 : 1;
+    const exponent = (word >> 10) & 31;
+    const fraction = word & 1023;
+    return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : (2 ** -14 * fraction) / 1024);
+  });
+}

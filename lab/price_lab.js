@@ -1,0 +1,92 @@
+/* What a pixel is worth: its three weights, its price, and what a nudge really does. */
+
+import { PIXELS, SIDE } from "./creature_network.js";
+import { choice, element, row, signed, slider } from "./elements.js";
+import { guess } from "./guess.js";
+import { forecast } from "./maps.js";
+import { drawImage, drawMap, picture, pointable } from "./pictures.js";
+import { Question } from "./question.js";
+
+const CHANNELS = ["red", "green", "blue"];
+const REACH = { pixel: 0, patch: 3, image: SIDE };
+
+export async function priceLab(place) {
+  const ask = await Question.ask(6);
+  const photo = picture(SIDE, "the drawing, nudged", "The drawing");
+  const map = picture(SIDE, "M, the saliency map", "The saliency map");
+  const facts = element("p", { class: "lab-facts", role: "status" });
+  let [w, M, reach, size, changed] = [null, null, "pixel", 0, null];
+
+  const pointer = pointable(photo, "Point at a pixel, or move with the arrow keys", { point: tell });
+  const copy = pointable(map, "Point at a pixel, or move with the arrow keys", {
+    point: (x, y) => pointer.move(x, y),
+  });
+  const test = guess("the score", () => size && {
+    before: ask.scores[ask.target],
+    forecast: forecast(w, ask.image, changed),
+    after: ask.score(changed),
+  });
+  const nudge = slider("Nudge", { min: -1, max: 1, step: 0.02, value: 0, format: (v) => signed(v) }, (value) => {
+    size = value;
+    apply();
+    test.changed();
+  });
+
+  /* Move each pixel in reach by the nudge, in the direction in which its weight says that the score rises. */
+  function apply() {
+    changed = ask.image.slice();
+    const radius = REACH[reach];
+    for (let y = Math.max(0, pointer.at.y - radius); y <= Math.min(SIDE - 1, pointer.at.y + radius); y++) {
+      for (let x = Math.max(0, pointer.at.x - radius); x <= Math.min(SIDE - 1, pointer.at.x + radius); x++) {
+        for (let i = y * SIDE + x; i < 3 * PIXELS; i += PIXELS) {
+          changed[i] = Math.max(0, Math.min(1, changed[i] + size * Math.sign(w[i])));
+        }
+      }
+    }
+    drawImage(photo, changed);
+  }
+
+  function tell(x, y) {
+    const i = y * SIDE + x;
+    const weights = CHANNELS.map((name, c) => `${name} ${signed(w[i + c * PIXELS])}`).join(", ");
+    const price = M[i] > 0 ? (1 / M[i]).toFixed(2) : "beyond all price";
+    facts.replaceChildren(
+      element("span", {}, `Pixel (${x}, ${y}): w = (${weights}).`),
+      element("span", {}, `M = max |w| = ${M[i].toFixed(2)}, price 1/M = ${price}.`),
+      element("span", {}, `S(I) ≈ ${ask.scores[ask.target].toFixed(2)} + w · (I − I₀): one gray level here moves the `
+        + `score by at most ${(M[i] / 255).toFixed(4)}.`),
+    );
+    copy.at.x = x;
+    copy.at.y = y;
+    if (size) {
+      apply();
+      test.changed();
+    }
+  }
+
+  function refresh() {
+    w = ask.gradient();
+    M = ask.map();
+    drawMap(map, M, ask.colors);
+    photo.describe(`The drawing of a ${ask.names[ask.drawing]}, 64 by 64 pixels`);
+    map.describe(`The saliency map of ${ask.name} in the drawing of a ${ask.names[ask.drawing]}`);
+    size = 0;
+    nudge.set(0);
+    apply();
+    test.changed();
+    pointer.move(pointer.at.x, pointer.at.y);
+  }
+
+  place.append(
+    row(ask.drawingMenu(refresh), ask.classMenu(refresh)),
+    element("div", { class: "lab-pictures" }, photo.figure, map.figure),
+    facts,
+    row(choice("Nudge", { pixel: "this pixel", patch: "7 × 7 around it", image: "every pixel" }, "pixel", (value) => {
+      reach = value;
+      apply();
+      test.changed();
+    }), nudge),
+    test.place,
+  );
+  refresh();
+}

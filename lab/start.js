@@ -1,0 +1,34 @@
+/* Puts a lab into each place that a page has for one, when it comes into view. */
+
+import { ascentLab } from "./ascent_lab.js";
+import { boxLab } from "./box_lab.js";
+import { coverLab } from "./cover_lab.js";
+import { drawLab } from "./draw_lab.js";
+import { say } from "./elements.js";
+import { priceLab } from "./price_lab.js";
+import { rulesLab } from "./rules_lab.js";
+
+const LABS = { price: priceLab, cover: coverLab, rules: rulesLab, draw: drawLab, ascent: ascentLab, box: boxLab };
+
+async function start(place) {
+  const note = say(place, "Loading the network …");
+  try {
+    await LABS[place.dataset.lab](place);
+    place.querySelector(".lab-prepared")?.remove();
+    place.dataset.state = "ready";
+    note.remove();
+  } catch (error) {
+    note.textContent = `This lab could not start (${error.message}). The picture was prepared beforehand.`;
+    place.dataset.state = "failed";
+    console.warn(error);
+  }
+}
+
+const seen = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) {
+    if (!isIntersecting) continue;
+    seen.unobserve(target);
+    start(target);
+  }
+}, { rootMargin: "300px" });
+for (const place of document.querySelectorAll(".lab")) seen.observe(place);

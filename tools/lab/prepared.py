@@ -1,0 +1,80 @@
+"""What a reader sees whose browser runs no lab: one picture of each, as it begins, drawn by the package."""
+
+from collections.abc import Callable
+
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+import saliency_lib as sl
+from tools.lab.creatures import drawings
+
+SCALE = 4
+GAP = 12
+
+TITLES = {
+    "price": "what a pixel is worth",
+    "cover": "cover a part of a drawing",
+    "rules": "three rules, two classes, shuffled weights",
+    "draw": "draw while the network looks on",
+    "ascent": "the image a class asks for, live",
+    "box": "from a map to a box",
+}
+
+ALTS = {
+    "price": "The drawing of an owl beside the saliency map of owl, which is bright along its outline and at its eyes.",
+    "cover": "The drawing of a cat with a gray disk on it, beside the saliency map of cat before it was covered.",
+    "rules": "The drawing of a butterfly and three maps of it: by the gradient, by the DeconvNet, by guided backpropagation.",
+    "draw": "The drawing of a ladybird beside the saliency map of ladybird.",
+    "ascent": "The image that the class flower asks for after 160 steps of gradient ascent: petals around a disk.",
+    "box": "The drawing of a fish with a box around it, beside the saliency map of fish that the box was made of.",
+}
+
+
+def prepared() -> dict[str, Image.Image]:
+    """The picture of each lab by its name."""
+    model = sl.load_model("creature_convnet").to("cpu")
+    images = drawings()
+    make: dict[str, Callable[[], list[Image.Image]]] = {
+        "price": lambda: _drawing_and_map(model, images[6:7], 6),
+        "cover": lambda: _covered(model, images[1:2]),
+        "rules": lambda: _rules(model, images[:1]),
+        "draw": lambda: _drawing_and_map(model, images[4:5], 4),
+        "ascent": lambda: [sl.to_image(sl.class_image(model, 3, progress=False).image)],
+        "box": lambda: _boxed(model, images[2:3]),
+    }
+    return {name: _row(pictures()) for name, pictures in make.items()}
+
+
+def _drawing_and_map(model: sl.Model, image: Tensor, target: int) -> list[Image.Image]:
+    return [sl.to_image(image), sl.plots.colorize(sl.saliency_map(model, image, target)[0])]
+
+
+def _covered(model: sl.Model, image: Tensor) -> list[Image.Image]:
+    drawing, saliency = _drawing_and_map(model, image, 1)
+    ImageDraw.Draw(drawing).ellipse((27, 20, 41, 34), (128, 128, 128))
+    return [drawing, saliency]
+
+
+def _rules(model: sl.Model, image: Tensor) -> list[Image.Image]:
+    rules = ("backprop", "deconvnet", "guided")
+    maps = [sl.plots.colorize(sl.saliency_map(model, image, 0, rule=rule)[0]) for rule in rules]
+    return [sl.to_image(image), *maps]
+
+
+def _boxed(model: sl.Model, image: Tensor) -> list[Image.Image]:
+    drawing, saliency = _drawing_and_map(model, image, 2)
+    found = sl.threshold_box(drawing, sl.saliency_map(model, image, 2), part="whole")
+    assert found.box
+    x0, y0, x1, y1 = found.box
+    ImageDraw.Draw(drawing).rectangle((x0, y0, x1 - 1, y1 - 1), outline=(255, 215, 106))
+    return [drawing, saliency]
+
+
+def _row(pictures: list[Image.Image]) -> Image.Image:
+    """Pictures side by side, each pixel a square."""
+    large = [p.resize((p.width * SCALE, p.height * SCALE), Image.Resampling.NEAREST) for p in pictures]
+    width = sum(p.width for p in large) + GAP * (len(large) - 1)
+    sheet = Image.new("RGBA", (width, large[0].height))
+    for i, picture in enumerate(large):
+        sheet.paste(picture, (i * (picture.width + GAP), 0))
+    return sheet
