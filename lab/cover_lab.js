@@ -3,7 +3,7 @@
 import { PIXELS, SIDE } from "./creature_network.js";
 import { button, element, row, slider } from "./elements.js";
 import { guess } from "./guess.js";
-import { forecast } from "./maps.js";
+import { forecast, saliency } from "./maps.js";
 import { disk, drawImage, drawMap, picture, pointable } from "./pictures.js";
 import { Question } from "./question.js";
 
@@ -32,7 +32,7 @@ export async function coverLab(place) {
     covered = null;
     w = ask.gradient();
     drawImage(photo, ask.image);
-    drawMap(map, ask.map(), ask.colors);
+    drawMap(map, saliency(w), ask.colors);
     photo.describe(`The drawing of a ${ask.names[ask.drawing]}, to be painted over`);
     map.describe(`The saliency map of ${ask.name} in the drawing of a ${ask.names[ask.drawing]}`);
     pointer.figure.querySelector(".lab-cross").hidden = true;

@@ -53,10 +53,14 @@ export class CreatureNetwork {
     return this.run(image).scores;
   }
 
-  /* w = dS / dI of the sum of all scores, each times its entry in `cotangent`; by another rule it is no derivative. */
-  gradient({ memory }, cotangent, rule = "backprop") {
+  /* w = dS / dI of the sum of all scores, each times its entry in `cotangent`; by another rule it is no derivative.
+     `watch(layer, g)` sees what leaves each layer. */
+  gradient({ memory }, cotangent, rule = "backprop", watch = null) {
     let g = cotangent;
-    for (let i = this.layers.length - 1; i >= 0; i--) g = this.layers[i].backward(g, memory[i], rule);
+    for (let i = this.layers.length - 1; i >= 0; i--) {
+      g = this.layers[i].backward(g, memory[i], rule);
+      watch?.(this.layers[i], g);
+    }
     return g.map((value, i) => value / this.std[Math.floor(i / PIXELS)]);
   }
 

@@ -3,7 +3,7 @@
 import { PIXELS, SIDE } from "./creature_network.js";
 import { choice, element, row, signed, slider } from "./elements.js";
 import { guess } from "./guess.js";
-import { forecast } from "./maps.js";
+import { forecast, saliency } from "./maps.js";
 import { drawImage, drawMap, picture, pointable } from "./pictures.js";
 import { Question } from "./question.js";
 
@@ -66,7 +66,7 @@ export async function priceLab(place) {
 
   function refresh() {
     w = ask.gradient();
-    M = ask.map();
+    M = saliency(w);
     drawMap(map, M, ask.colors);
     photo.describe(`The drawing of a ${ask.names[ask.drawing]}, 64 by 64 pixels`);
     map.describe(`The saliency map of ${ask.name} in the drawing of a ${ask.names[ask.drawing]}`);

@@ -12,7 +12,6 @@ export class Question {
 
   constructor(creatures, drawing) {
     Object.assign(this, creatures);
-    this.intact = this.network;
     this.choose(drawing);
     this.target = drawing;
   }
@@ -42,12 +41,12 @@ export class Question {
   }
 
   /* w, or what another rule puts in its place. */
-  gradient(rule = "backprop", target = this.target) {
-    return this.network.gradient(this.run(), cotangent(this.names.length, target), rule);
+  gradient(rule = "backprop", target = this.target, watch = null) {
+    return this.network.gradient(this.run(), cotangent(this.names.length, target), rule, watch);
   }
 
-  map(rule, target) {
-    return saliency(this.gradient(rule, target));
+  map(rule, target, watch) {
+    return saliency(this.gradient(rule, target, watch));
   }
 
   /* The score of the class that is asked for, of another image. */

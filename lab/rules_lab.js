@@ -17,10 +17,14 @@ export async function rulesLab(place) {
   const classes = [ask.drawing, 6];
   const facts = element("p", { class: "lab-facts", role: "status" });
   const gates = element("p", { class: "lab-note" });
-  let [rule, damaged] = ["backprop", []];
+  const intact = ask.network;
+  let [rule, damaged, before] = ["backprop", [], null];
 
   function refresh() {
-    const found = classes.map((target) => ask.map(rule, target));
+    const shares = [];
+    const found = classes.map((target, i) => ask.map(rule, target, i ? null : (layer, g) => {
+      if (layer instanceof ReLU) shares.push(g.reduce((count, value) => count + (value !== 0), 0) / g.length);
+    }));
     drawImage(photo, ask.image);
     photo.describe(`The drawing of a ${ask.names[ask.drawing]}`);
     maps.forEach((map, i) => {
@@ -28,30 +32,28 @@ export async function rulesLab(place) {
       map.legend.textContent = `${ask.names[classes[i]]}?`;
       map.describe(`The map of ${ask.names[classes[i]]} under the rule ${NAMES[rule]}`);
     });
-    const said = [`Rank correlation of the two maps: ${rankCorrelation(...found).toFixed(2)}.`];
-    if (damaged.length) {
-      const network = ask.network;
-      ask.network = ask.intact;
-      ask.ran = null;
-      const before = ask.map(rule, classes[0]);
-      ask.network = network;
-      ask.ran = null;
-      said.push(`Of the first map with that before the shuffling: ${rankCorrelation(before, found[0]).toFixed(2)}.`);
-    }
-    facts.textContent = said.join(" ");
-    tellGates();
-  }
-
-  /* How many of each ReLU's units hand a signal down. */
-  function tellGates() {
-    const shares = passing(ask, rule, classes[0]);
+    if (!damaged.length) before = found[0];
+    facts.textContent = `Rank correlation of the two maps: ${rankCorrelation(...found).toFixed(2)}.`
+      + (damaged.length && before
+        ? ` Of the first map with that before the shuffling: ${rankCorrelation(before, found[0]).toFixed(2)}.` : "");
     gates.textContent = `Signals of “${ask.names[classes[0]]}” that get through each ReLU, from the score down: `
       + `${shares.map((share) => `${Math.round(100 * share)} %`).join(", ")}.`;
   }
 
+  /* Another question: the map before the shuffling is another one, too. */
+  function another() {
+    before = null;
+    if (damaged.length) {
+      const shuffled = ask.network;
+      Object.assign(ask, { network: intact, ran: null });
+      before = ask.map(rule, classes[0]);
+      Object.assign(ask, { network: shuffled, ran: null });
+    }
+    refresh();
+  }
+
   function damage() {
-    ask.network = damaged.length ? ask.intact.shuffled(damaged) : ask.intact;
-    ask.ran = null;
+    Object.assign(ask, { network: damaged.length ? intact.shuffled(damaged) : intact, ran: null });
     refresh();
   }
 
@@ -60,14 +62,14 @@ export async function rulesLab(place) {
     damage();
   }));
   place.append(
-    row(ask.drawingMenu(refresh), ...classes.map((index, k) =>
+    row(ask.drawingMenu(another), ...classes.map((index, k) =>
       menu(k ? "and for" : "Ask for", ask.names, index, (value) => {
         classes[k] = value;
-        refresh();
+        another();
       }))),
     row(choice("Rule of the ReLU", NAMES, rule, (value) => {
       rule = value;
-      refresh();
+      another();
     })),
     element("div", { class: "lab-pictures three" }, photo.figure, ...maps.map((map) => map.figure)),
     facts,
@@ -76,18 +78,4 @@ export async function rulesLab(place) {
       button("Shuffle again", damage)),
   );
   refresh();
-}
-
-/* For each ReLU on the way down: of its units, the share that hands on a signal. */
-function passing(ask, rule, target) {
-  const { network } = ask;
-  const { memory } = ask.run();
-  let g = new Float32Array(ask.names.length);
-  g[target] = 1;
-  const shares = [];
-  for (let i = network.layers.length - 1; i >= 0; i--) {
-    g = network.layers[i].backward(g, memory[i], rule);
-    if (network.layers[i] instanceof ReLU) shares.push(g.reduce((n, v) => n + (v !== 0), 0) / g.length);
-  }
-  return shares;
 }

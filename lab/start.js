@@ -3,6 +3,8 @@
 import { ascentLab } from "./ascent_lab.js";
 import { boxLab } from "./box_lab.js";
 import { coverLab } from "./cover_lab.js";
+import { cotangent } from "./creature_network.js";
+import { theCreatures } from "./data.js";
 import { drawLab } from "./draw_lab.js";
 import { say } from "./elements.js";
 import { priceLab } from "./price_lab.js";
@@ -23,6 +25,9 @@ async function start(place) {
     console.warn(error);
   }
 }
+
+/* For the console, and for tests: what the labs compute with. */
+globalThis.lab = { theCreatures, cotangent };
 
 const seen = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) {

@@ -15,7 +15,7 @@ MODULE_ONLY = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 
 
 def bundle(entry: Path) -> str:
-    """A module and all that it imports, each before those that need it. Raises BookError for syntax it does not know."""
+    """A module and all that it imports, each before its users. Raises BookError for syntax that it does not know."""
     bodies: dict[Path, str] = {}
     _add(entry, bodies, ())
     return '"use strict";\n(() => {\n' + "\n".join(bodies.values()) + "})();\n"

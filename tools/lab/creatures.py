@@ -17,7 +17,7 @@ WEIGHTED = ("features.0", "features.3", "features.6", "classifier.1", "classifie
 
 
 def drawings() -> Tensor:
-    """One drawing of each class (10, 3, 64, 64), its values whole 255ths: the first of the data set that nobody chose."""
+    """The first drawing of each class in the data set, chosen by nobody (10, 3, 64, 64): values are whole 255ths."""
     images = sl.creatures(10).images
     return (images * 255).round() / 255
 
@@ -28,14 +28,14 @@ def colors() -> str:
     return base64.b64encode((table * 255).astype(np.uint8).tobytes()).decode()
 
 
-def weights(model: sl.Model) -> tuple[bytes, list[list[list[int]]]]:
-    """The weights in half precision, which is how the package keeps them, and their shapes."""
+def weights(model: sl.Model) -> tuple[bytes, list[list[int]]]:
+    """The weights in half precision, which is how the package keeps them, and how many each layer has."""
     parts, shapes = [], []
     for name in WEIGHTED:
         layer = model.network.get_submodule(name)
-        weight, bias = layer.weight, layer.bias  # type: ignore[union-attr]
-        shapes.append([list(weight.shape), list(bias.shape)])  # type: ignore[union-attr, arg-type]
-        parts += [weight.half().numpy().tobytes(), bias.half().numpy().tobytes()]  # type: ignore[union-attr, operator]
+        both = [layer.get_parameter(kind).half().numpy() for kind in ("weight", "bias")]
+        shapes.append([values.size for values in both])
+        parts += [values.tobytes() for values in both]
     return b"".join(parts), shapes
 
 
@@ -43,14 +43,13 @@ def creature_data() -> dict[str, Any]:
     """Everything that the labs with the small network need, as JSON."""
     model = sl.load_model("creature_convnet").to("cpu")
     content, shapes = weights(model)
-    counts = [[int(np.prod(weight)), int(np.prod(bias))] for weight, bias in shapes]
     pixels = (drawings() * 255).round().to(torch.uint8).numpy().tobytes()
     assert model.categories is not None
     return {
         "names": list(model.categories.names),
         "mean": model.mean.flatten().tolist(),
         "std": model.std.flatten().tolist(),
-        "shapes": counts,
+        "shapes": shapes,
         "weights": packed(content),
         "drawings": packed(pixels),
         "boxes": [bounding_box(mask) for mask in sl.creatures(10).masks],

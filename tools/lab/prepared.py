@@ -23,7 +23,7 @@ TITLES = {
 ALTS = {
     "price": "The drawing of an owl beside the saliency map of owl, which is bright along its outline and at its eyes.",
     "cover": "The drawing of a cat with a gray disk on it, beside the saliency map of cat before it was covered.",
-    "rules": "The drawing of a butterfly and three maps of it: by the gradient, by the DeconvNet, by guided backpropagation.",
+    "rules": "The drawing of a butterfly and three maps: by the gradient, the DeconvNet, and guided backpropagation.",
     "draw": "The drawing of a ladybird beside the saliency map of ladybird.",
     "ascent": "The image that the class flower asks for after 160 steps of gradient ascent: petals around a disk.",
     "box": "The drawing of a fish with a box around it, beside the saliency map of fish that the box was made of.",
