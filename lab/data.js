@@ -33,6 +33,16 @@ export function forget(name) {
   loading.delete(name);
 }
 
+/* What there is to know before the ImageNet network is loaded: its classes, the photos, and how large its parts are. */
+export async function theManifest() {
+  const manifest = await load("imagenet");
+  return { ...manifest, colors: colorsOf(manifest.colors) };
+}
+
+function colorsOf(text) {
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+}
+
 let creatures = null;
 
 /* The small network, its classes, and one drawing of each class (3, 64, 64) with values in [0, 1]. */
@@ -41,8 +51,7 @@ export function theCreatures() {
     const pixels = await unpack(data.drawings);
     const drawings = data.names.map((_, i) =>
       Float32Array.from(pixels.subarray(i * 3 * PIXELS, (i + 1) * 3 * PIXELS), (value) => value / 255));
-    const colors = Uint8Array.from(atob(data.colors), (letter) => letter.charCodeAt(0));
-    return { ...data, network: await creatureNetwork(data), drawings, colors };
+    return { ...data, network: await creatureNetwork(data), drawings, colors: colorsOf(data.colors) };
   });
   creatures.catch(() => (creatures = null));
   return creatures;

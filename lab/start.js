@@ -7,10 +7,14 @@ import { cotangent } from "./creature_network.js";
 import { theCreatures } from "./data.js";
 import { drawLab } from "./draw_lab.js";
 import { say } from "./elements.js";
+import { photoLab } from "./photo_lab.js";
+import { window224 } from "./photos.js";
 import { priceLab } from "./price_lab.js";
 import { rulesLab } from "./rules_lab.js";
 
-const LABS = { price: priceLab, cover: coverLab, rules: rulesLab, draw: drawLab, ascent: ascentLab, box: boxLab };
+const LABS = {
+  photo: photoLab, price: priceLab, cover: coverLab, rules: rulesLab, draw: drawLab, ascent: ascentLab, box: boxLab,
+};
 
 async function start(place) {
   const note = say(place, "Loading the network …");
@@ -27,7 +31,7 @@ async function start(place) {
 }
 
 /* For the console, and for tests: what the labs compute with. */
-globalThis.lab = { theCreatures, cotangent };
+globalThis.lab = { theCreatures, cotangent, window224 };
 
 const seen = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) {

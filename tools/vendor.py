@@ -71,6 +71,16 @@ REVEAL = Asset(
     wanted=r"dist/(reveal|reset)\.css|dist/reveal\.js|dist/plugin/notes\.js|LICENSE",
 )
 
+# What the lab runs its ImageNet network in; `tools.lab` packs it anew, so that a page opened from a disk can load it.
+RUNTIME = Asset(
+    name="onnxruntime",
+    package="onnxruntime-web",
+    version="1.30.0",
+    integrity="sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ==",
+    base="package/dist/",
+    wanted=r"ort\.wasm\.bundle\.min\.mjs|ort-wasm-simd-threaded\.wasm",
+)
+
 Pack = Callable[[Asset, str], None]
 
 

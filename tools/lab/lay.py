@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tools.lab import imagenet
 from tools.lab.bundle import bundle
 from tools.lab.creatures import creature_data
 from tools.lab.packing import script
@@ -20,3 +21,4 @@ def lay(root: Path, site: Path) -> None:
     script(target / "creatures.js", "creatures", creature_data())
     for name, picture in prepared().items():
         picture.save(target / f"{name}.webp", "WEBP", lossless=True)
+    imagenet.write(root, target)

@@ -12,6 +12,7 @@ SCALE = 4
 GAP = 12
 
 TITLES = {
+    "photo": "the ImageNet network on photos",
     "price": "what a pixel is worth",
     "cover": "cover a part of a drawing",
     "rules": "three rules, two classes, shuffled weights",
@@ -21,6 +22,7 @@ TITLES = {
 }
 
 ALTS = {
+    "photo": "The photo of a tabby cat's face beside the saliency map of its top class, bright around the eyes.",
     "price": "The drawing of an owl beside the saliency map of owl, which is bright along its outline and at its eyes.",
     "cover": "The drawing of a cat with a gray disk on it, beside the saliency map of cat before it was covered.",
     "rules": "The drawing of a butterfly and three maps: by the gradient, the DeconvNet, and guided backpropagation.",
@@ -35,6 +37,7 @@ def prepared() -> dict[str, Image.Image]:
     model = sl.load_model("creature_convnet").to("cpu")
     images = drawings()
     make: dict[str, Callable[[], list[Image.Image]]] = {
+        "photo": _photo_and_map,
         "price": lambda: _drawing_and_map(model, images[6:7], 6),
         "cover": lambda: _covered(model, images[1:2]),
         "rules": lambda: _rules(model, images[:1]),
@@ -43,6 +46,11 @@ def prepared() -> dict[str, Image.Image]:
         "box": lambda: _boxed(model, images[2:3]),
     }
     return {name: _row(pictures()) for name, pictures in make.items()}
+
+
+def _photo_and_map() -> list[Image.Image]:
+    image = sl.to_tensor(sl.sample_photo("chelsea"))
+    return [sl.to_image(image), sl.plots.colorize(sl.saliency_map(sl.load_model(), image)[0])]
 
 
 def _drawing_and_map(model: sl.Model, image: Tensor, target: int) -> list[Image.Image]:
@@ -71,8 +79,9 @@ def _boxed(model: sl.Model, image: Tensor) -> list[Image.Image]:
 
 
 def _row(pictures: list[Image.Image]) -> Image.Image:
-    """Pictures side by side, each pixel a square."""
-    large = [p.resize((p.width * SCALE, p.height * SCALE), Image.Resampling.NEAREST) for p in pictures]
+    """Pictures side by side, each pixel of a drawing a square."""
+    scale = max(1, SCALE * 64 // pictures[0].width)
+    large = [p.resize((p.width * scale, p.height * scale), Image.Resampling.NEAREST) for p in pictures]
     width = sum(p.width for p in large) + GAP * (len(large) - 1)
     sheet = Image.new("RGBA", (width, large[0].height))
     for i, picture in enumerate(large):

@@ -1,0 +1,116 @@
+/* The ImageNet network in onnxruntime-web: in a worker where the browser gives one, else in the page itself. */
+
+import { forget, load } from "./data.js";
+import { interleave, unpack } from "./packing.js";
+
+export const RULES_BY_GATE = { backprop: [0, 1], deconvnet: [1, 0], guided: [0, 0] };
+
+/* What runs in the worker: it is written there from its own text, so it uses nothing from outside. */
+function engine(scope) {
+  let ort = null;
+  let session = null;
+
+  async function start({ runtime, wasm, network }) {
+    const address = URL.createObjectURL(new Blob([runtime], { type: "text/javascript" }));
+    ort = await import(address);
+    URL.revokeObjectURL(address);
+    ort.env.wasm.wasmBinary = wasm;
+    ort.env.wasm.numThreads = 1;
+    session = await ort.InferenceSession.create(network, { executionProviders: ["wasm"], graphOptimizationLevel: "all" });
+  }
+
+  async function answer({ image, cotangent, gates }) {
+    const one = (value) => new ort.Tensor("float32", Float32Array.of(value), [1]);
+    const results = await session.run({
+      image: new ort.Tensor("float32", image, [1, 3, 224, 224]),
+      cotangent: new ort.Tensor("float32", cotangent, [1, 1000]),
+      gate: one(gates[0]),
+      slope: one(gates[1]),
+    });
+    return { scores: results.scores.data, gradient: results.gradient.data };
+  }
+
+  scope.onmessage = async ({ data }) => {
+    try {
+      const result = data.kind === "start" ? await start(data) : await answer(data);
+      scope.postMessage({ id: data.id, result });
+    } catch (error) {
+      scope.postMessage({ id: data.id, error: String(error?.message ?? error) });
+    }
+  };
+}
+
+/* Messages to the engine, answered one after the other. */
+class Line {
+  constructor() {
+    this.waiting = new Map();
+    this.number = 0;
+  }
+
+  receive({ id, result, error }) {
+    const { resolve, reject } = this.waiting.get(id) ?? {};
+    this.waiting.delete(id);
+    if (error) reject?.(new Error(error));
+    else resolve?.(result);
+  }
+
+  ask(message) {
+    const id = this.number++;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject });
+      this.send({ ...message, id });
+    });
+  }
+
+  inWorker() {
+    const source = new Blob([`(${engine})(self);`], { type: "text/javascript" });
+    const worker = new Worker(URL.createObjectURL(source));
+    worker.onmessage = ({ data }) => this.receive(data);
+    worker.onerror = (event) => {
+      for (const { reject } of this.waiting.values()) reject(new Error(event.message || "the worker did not start"));
+      this.waiting.clear();
+    };
+    this.send = (message) => worker.postMessage(message);
+    this.where = "worker";
+    return this;
+  }
+
+  inPage() {
+    const scope = { postMessage: (data) => this.receive(data) };
+    engine(scope);
+    this.send = (data) => scope.onmessage({ data });
+    this.where = "page";
+    return this;
+  }
+}
+
+/* The network, ready to answer; `progress(share)` is told how much of it has come. */
+export async function imagenet(manifest, progress) {
+  const total = Object.values(manifest.parts).flat().reduce((a, b) => a + b);
+  let come = 0;
+  const whole = async (name) => {
+    const parts = [];
+    for (const [i, letters] of manifest.parts[name].entries()) {
+      parts.push(await load(`${name}-${i}`));
+      forget(`${name}-${i}`);
+      come += letters;
+      progress(come / total);
+    }
+    return unpack(parts.join(""));
+  };
+  const files = {
+    runtime: new TextDecoder().decode(await whole("runtime")),
+    wasm: await whole("wasm"),
+    network: interleave(await whole("network")),
+  };
+  for (const place of ["inWorker", "inPage"]) {
+    try {
+      const line = new Line()[place]();
+      await line.ask({ kind: "start", ...files });
+      return line;
+    } catch (error) {
+      if (place === "inPage") throw error;
+      console.info(`The network runs in the page itself: ${error.message}`);
+    }
+  }
+}
