@@ -7,7 +7,7 @@ import { best } from "./maps.js";
 import { drawImage, picture } from "./pictures.js";
 import { Question } from "./question.js";
 
-const STEPS = 160;
+const STEPS = 100;
 
 export async function ascentLab(place) {
   const ask = await Question.ask(3);
@@ -16,7 +16,7 @@ export async function ascentLab(place) {
   const figure = element("figure", { class: "lab-picture smooth" }, curve,
     element("figcaption", {}, "its score, step by step"));
   const chart = bars("What the network sees");
-  let [decay, rate, climbed, playing] = [0.01, 0.5, null, false];
+  let [decay, rate, climbed, playing] = [0.02, 2.5, null, false];
 
   const play = button("Climb", () => {
     if (playing) return pause();
@@ -79,7 +79,7 @@ export async function ascentLab(place) {
     }), button("Start again", start)),
     row(slider("λ", { min: 0, max: 0.1, step: 0.005, value: decay, format: (v) => v.toFixed(3) }, (value) => {
       decay = value;
-    }), slider("Step size", { min: 0.1, max: 2, step: 0.1, value: rate, format: (v) => v.toFixed(1) }, (value) => {
+    }), slider("Step size", { min: 0.1, max: 5, step: 0.1, value: rate, format: (v) => v.toFixed(1) }, (value) => {
       rate = value;
     })),
     element("div", { class: "lab-pictures" }, image.figure, figure),

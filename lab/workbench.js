@@ -266,6 +266,12 @@ export async function workbench(place, ask) {
     row(samples, own),
     element("p", { class: "lab-note" }, "Choose, drop or paste a photo; on a phone, take one. It stays in this page: "
       + "nothing is sent anywhere."),
+    element("div", { class: "lab-row", role: "group", "aria-label": "Five examples" }, "Examples: ",
+      ...EXAMPLES.map(([name, setup, sentence]) => button(name, () => {
+        hint.textContent = sentence;
+        bring(setup);
+      }))),
+    hint,
     element("div", { class: "lab-pictures three" }, photo.figure, map.figure, beside.figure),
     status,
     facts,
@@ -285,12 +291,6 @@ export async function workbench(place, ask) {
       drop();
       remember();
     }), link, button("Save as picture", save)),
-    element("div", { class: "lab-row", role: "group", "aria-label": "Five examples" },
-      ...EXAMPLES.map(([name, setup, sentence]) => button(name, () => {
-        hint.textContent = sentence;
-        bring(setup);
-      }))),
-    hint,
   );
   place.addEventListener("dragover", (event) => event.preventDefault());
   place.addEventListener("drop", (event) => {

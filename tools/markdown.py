@@ -141,6 +141,10 @@ class Markdown:
             return f"#### Solution to {self.known(piece.argument).name}\n\n{self.convert(piece.body)}"
         if name in ("solution-end", "exercise-end"):
             return ""
+        if name == "lab":
+            return self.quoted(
+                "**In the page**", f"On the site [a lab]({self.lab(piece.argument)}) stands here: try it there."
+            )
         if name == "quiz":
             return self.quiz(quiz(piece))
         if name.startswith("prf:"):
@@ -150,6 +154,11 @@ class Markdown:
             picture = f"![{piece.options.get('alt', '')}]({self.address(piece.argument, picture=True)})"
             return picture + (f"\n\n{self.caption(piece.label, piece.body)}" if piece.body else "")
         raise BookError(f"{self.project.relative(self.page)}: Colab copies cannot show the directive {{{name}}}.")
+
+    def lab(self, name: str) -> str:
+        """Where a lab of this page lives on the web."""
+        page = self.project.relative(self.page.with_suffix(".html"))
+        return f"{self.project.address}/{page}#lab-{name}"
 
     def quiz(self, asked: Quiz) -> str:
         """A question with lettered options, the answer and what is to be said of each folded below."""

@@ -42,8 +42,17 @@ class Project:
         return {self._page(name): number for number, name in enumerate(names, start=1)}
 
     @cached_property
+    def _config(self) -> dict[str, Any]:
+        return yaml.safe_load((self.root / "_config.yml").read_text("utf-8"))
+
+    @property
+    def address(self) -> str:
+        """Address of the site; no slash at the end."""
+        return self._config["html"]["baseurl"].rstrip("/")
+
+    @property
     def _repository(self) -> dict[str, str]:
-        return yaml.safe_load((self.root / "_config.yml").read_text("utf-8"))["repository"]
+        return self._config["repository"]
 
     @property
     def repository(self) -> str:

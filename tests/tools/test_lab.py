@@ -3,6 +3,8 @@
 import base64
 import functools
 import http.server
+import os
+import statistics
 import threading
 import time
 from collections.abc import Iterator
@@ -13,15 +15,15 @@ import torch
 from browser import IN_A_BROWSER, Browser, executable, visit
 
 import saliency_lib as sl
-from tools.lab import lay
 from tools.lab.creatures import drawings
 from tools.lab.prepared import ALTS, TITLES
-from tools.project import ROOT
+from tools.project import Project
 
 CHROMIUM = executable()
 
 pytestmark = IN_A_BROWSER
 
+SMALL = [name for name in TITLES if name != "photo"]
 RULES = ("backprop", "deconvnet", "guided")
 PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><title>Labs</title>
 <script src="lab/view.js"></script>{places}</html>"""
@@ -45,11 +47,12 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A page with every small lab and nothing else."""
+def folder(tmp_path_factory: pytest.TempPathFactory, real_site: Project) -> Path:
+    """A page with every small lab, one with the large network, and one with none."""
     site = tmp_path_factory.mktemp("lab")
-    lay.lay(ROOT, site)
-    places = "".join(f'<div class="lab" data-lab="{name}"></div>' for name in TITLES)
+    (site / "lab").symlink_to(real_site.site / "lab")
+    places = "".join(f'<div class="lab" data-lab="{name}"></div>' for name in SMALL)
+    (site / "photo.html").write_text(PAGE.format(places='<div class="lab" data-lab="photo"></div>'), "utf-8")
     (site / "page.html").write_text(PAGE.format(places=places), "utf-8")
     (site / "empty.html").write_text(PAGE.format(places="<p>No lab</p>"), "utf-8")
     return site
@@ -155,7 +158,7 @@ def walk(browser: Browser, name: str) -> int:
 def test_the_small_network_is_the_package_s(browser: Browser, address: str) -> None:
     browser.look()
     seen = browser.open(f"{address}/page.html")
-    assert browser.evaluate(READY) == ["ready"] * len(TITLES)
+    assert browser.evaluate(READY) == ["ready"] * len(SMALL)
     answers = browser.evaluate(ANSWERS.replace("PACK", PACK))
     model = sl.load_model("creature_convnet").to("cpu")
     worst = dict.fromkeys(("scores", *RULES), 0.0)
@@ -183,7 +186,7 @@ def test_every_control_is_worked_by_keys_and_answers_at_once(browser: Browser, f
     browser.look()
     browser.open((folder / "page.html").as_uri())
     browser.evaluate(READY)
-    for name in TITLES:
+    for name in SMALL:
         reached = walk(browser, name)
         assert reached == browser.evaluate(CONTROLS % name), name
     slowest = browser.evaluate(TIMED)
@@ -225,3 +228,128 @@ def test_without_scripts_the_prepared_picture_is_seen(browser: Browser, folder: 
     browser.call("Emulation.setScriptExecutionDisabled", value=False)
     assert seen > 300
     assert "lab.js" not in [Path(url).name for url in visit(browser.events).requests]
+
+
+# All seven photos take minutes: LAB_PHOTOS=7 for all of them.
+PHOTOS = list(sl.sample_photos())[: int(os.environ.get("LAB_PHOTOS", "1"))]
+LOADED = """new Promise((done) => {
+  const place = document.querySelector('[data-lab=photo]');
+  const look = () => place.dataset.network ? done(place.dataset.network) : setTimeout(look, 100);
+  const begin = () => place.querySelector('button.main') ? (place.querySelector('button.main').click(), look())
+    : setTimeout(begin, 50);
+  begin();
+})"""
+ASKED = """(async () => {
+  const ask = lab.photo, rules = ['backprop', 'deconvnet', 'guided'], maps = [];
+  await ask.sample('PHOTO');
+  const two = ask.top.slice(0, 2), scores = PACK(ask.scores), top = ask.top;
+  const times = [];
+  for (const rule of rules) for (const target of two) {
+    Object.assign(ask, { rule, target });
+    const begun = performance.now();
+    maps.push([rule, target, PACK((await ask.map()).map)]);
+    times.push(performance.now() - begun);
+  }
+  ask.rule = 'backprop';
+  return { scores, top, maps, times };
+})()"""
+
+
+@pytest.fixture(scope="module")
+def loaded(browser: Browser, address: str, folder: Path) -> str:
+    """The page of the large network, the network loaded."""
+    if not (folder / "lab" / "imagenet.js").is_file():
+        pytest.skip("onnxruntime-web could not be fetched here")
+    browser.look()
+    before = browser.open(f"{address}/photo.html").requests
+    assert not [url for url in before if "network-" in url or "wasm-" in url]
+    print(f"\nlarge network, {address[:4]}, runs in a {browser.evaluate(LOADED)}")
+    return address
+
+
+def test_the_large_network_is_the_package_s(browser: Browser, loaded: str) -> None:
+    model = sl.load_model().to("cpu")
+    worst, times = dict.fromkeys(("scores", *RULES), 0.0), []
+    for name in PHOTOS:
+        found = browser.evaluate(ASKED.replace("PHOTO", name).replace("PACK", PACK))
+        image = sl.to_tensor(sl.sample_photo(name))
+        scores = model(image)[0]
+        assert found["top"] == scores.topk(5).indices.tolist()
+        worst["scores"] = max(worst["scores"], (unpack(found["scores"]) - scores).abs().max().item())
+        times += found["times"]
+        for rule, target, text in found["maps"]:
+            M = sl.saliency_map(model, image, target, rule=rule)[0].flatten()
+            worst[rule] = max(worst[rule], relative(unpack(text), M))
+    print(f"\nlarge network, {loaded[:4]}, {len(PHOTOS)} photos: scores, then maps by relative L2: {worst}")
+    print(f"median of a map: {statistics.median(times):.0f} ms")
+    assert worst.pop("scores") < 1e-3
+    assert max(worst.values()) < 2e-2
+    assert [url for url in visit(browser.events).requests if not url.startswith((loaded, "data:", "blob:"))] == []
+
+
+def test_a_newcomer_drops_a_photo_covers_a_part_and_compares(
+    browser: Browser, loaded: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    photo = sl.sample_photos()["bee"]
+    kind, content = "image/jpeg", base64.b64encode(photo.path.read_bytes()).decode()
+    place = "document.querySelector('[data-lab=photo]')"
+    browser.evaluate(DROP % (kind, content, "bee.jpg", kind))
+    assert browser.evaluate("lab.photo.photo") == "bee.jpg"
+    image = sl.to_tensor(photo.load())
+    ours = unpack(browser.evaluate(f"{PACK}(lab.photo.image)")).reshape(image.shape)
+    off = ((ours - image) * 255).abs()
+    print(f"\na dropped JPEG beside Pillow's: mean {off.mean():.3f}, most {off.max():.0f} gray levels")
+    assert off.mean() < 0.5
+    model = sl.load_model().to("cpu")
+    assert browser.evaluate("lab.photo.top[0]") == model.top(image, 1)[0][0].class_index
+    browser.evaluate(f"{place}.querySelector('canvas').focus()")
+    press(browser, "Enter")
+    browser.evaluate(f"{place}.workbench.idle()")
+    browser.evaluate(f"{place}.querySelector('.lab-guess button').click()")
+    said = browser.evaluate(f"{place}.querySelector('.lab-guess [role=status]').textContent")
+    numbers = [float(part.strip(".:").replace("−", "-")) for part in said.split() if part[-2:-1].isdigit()]
+    y, x = torch.meshgrid(torch.arange(224), torch.arange(224), indexing="ij")
+    covered = torch.where((x - 112) ** 2 + (y - 112) ** 2 <= 14**2, 0.5, ours)
+    target = browser.evaluate("lab.photo.target")
+    w = sl.input_gradient(model, ours, target)
+    after = model(covered)[0, target].item()
+    assert numbers[1] == pytest.approx(after, abs=0.01)
+    assert numbers[3] == pytest.approx((w * (covered - ours)).sum().item(), abs=0.02)
+    shown = base64.b64decode(browser.call("Page.captureScreenshot", format="png")["data"])
+    (tmp_path_factory.getbasetemp() / "newcomer.png").write_bytes(shown)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "sentence"),
+    [
+        ("notes.txt", "text/plain", "notes.txt is no picture"),
+        ("broken.jpg", "image/jpeg", "broken.jpg could not be read"),
+        ("IMG_1.heic", "image/heic", "save it as JPEG first"),
+    ],
+)
+def test_a_bad_file_is_one_sentence_and_nothing_is_lost(
+    browser: Browser, loaded: str, name: str, kind: str, sentence: str
+) -> None:
+    before = browser.evaluate("[lab.photo.photo, lab.photo.target]")
+    browser.evaluate(DROP % ("text/plain", base64.b64encode(b"not a picture").decode(), name, kind))
+    said = browser.evaluate("[...document.querySelectorAll('.lab-note')].map((line) => line.textContent).join('|')")
+    assert sentence in said
+    assert browser.evaluate("[lab.photo.photo, lab.photo.target]") == before
+
+
+def test_of_two_drops_the_second_counts_and_a_huge_photo_is_refused(browser: Browser, loaded: str) -> None:
+    place = "document.querySelector('[data-lab=photo]').workbench"
+    browser.evaluate(f"Promise.all([{place}.bring('photo=china'), {place}.bring('photo=flower&class=bee&box=0.5')])")
+    assert browser.evaluate("[lab.photo.photo, lab.photo.names[lab.photo.target]]") == ["flower", "bee"]
+    assert browser.evaluate("location.hash") == "#photo=flower&class=bee&box=0.5"
+    with pytest.raises(RuntimeError, match="million pixels"):
+        browser.evaluate("lab.window224(new Image(), 20000, 10000)")
+
+
+DROP = """(async () => {
+  const bytes = await (await fetch('data:%s;base64,%s')).arrayBuffer();
+  const place = document.querySelector('[data-lab=photo]'), data = new DataTransfer();
+  data.items.add(new File([bytes], '%s', { type: '%s' }));
+  place.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }));
+  await place.workbench.idle();
+})()"""

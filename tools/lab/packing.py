@@ -14,7 +14,7 @@ CHUNK = 2_000_000
 
 def packed(content: bytes) -> str:
     """Bytes as base64 of gzip, always the same text for the same bytes."""
-    return base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
+    return base64.b64encode(gzip.compress(content, 6, mtime=0)).decode()
 
 
 def planes(content: bytes) -> bytes:

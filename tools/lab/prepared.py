@@ -27,7 +27,7 @@ ALTS = {
     "cover": "The drawing of a cat with a gray disk on it, beside the saliency map of cat before it was covered.",
     "rules": "The drawing of a butterfly and three maps: by the gradient, the DeconvNet, and guided backpropagation.",
     "draw": "The drawing of a ladybird beside the saliency map of ladybird.",
-    "ascent": "The image that the class flower asks for after 160 steps of gradient ascent: petals around a disk.",
+    "ascent": "The image that the class flower asks for after 100 steps of gradient ascent: petals around a disk.",
     "box": "The drawing of a fish with a box around it, beside the saliency map of fish that the box was made of.",
 }
 
@@ -42,7 +42,9 @@ def prepared() -> dict[str, Image.Image]:
         "cover": lambda: _covered(model, images[1:2]),
         "rules": lambda: _rules(model, images[:1]),
         "draw": lambda: _drawing_and_map(model, images[4:5], 4),
-        "ascent": lambda: [sl.to_image(sl.class_image(model, 3, progress=False).image)],
+        "ascent": lambda: [
+            sl.to_image(sl.class_image(model, 3, steps=100, step_size=2.5, l2=0.02, progress=False).image)
+        ],
         "box": lambda: _boxed(model, images[2:3]),
     }
     return {name: _row(pictures()) for name, pictures in make.items()}

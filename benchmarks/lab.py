@@ -1,0 +1,100 @@
+"""A map in a page beside the same ONNX file in onnxruntime for Python, one thread each; and the memory of the tab.
+
+python -m benchmarks.lab [--repeats 15]     needs a built site and Chromium; exits with 1 if a limit is missed
+
+The two take turns. The page is opened as a file. Memory is the resident set of the tab's process, after the first map
+and after a hundred more.
+"""
+
+import statistics
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import psutil
+
+import saliency_lib as sl
+from benchmarks.timing import arguments
+from tools.lab.tape import CLASSES, GATES, lite0
+from tools.project import ROOT, Project
+
+sys.path.insert(0, str(ROOT / "tests" / "tools"))
+
+from browser import Browser, executable
+
+RATIO, MEMORY, GROWTH, MAPS = 3.0, 400, 40, 100
+START = """new Promise((done) => {
+  const place = document.querySelector('[data-lab=photo]');
+  place.scrollIntoView();
+  const look = () => place.dataset.network ? place.workbench.idle().then(done) : setTimeout(look, 100);
+  const begin = () => { const button = place.querySelector('button.main');
+    button ? (button.click(), look()) : setTimeout(begin, 50); };
+  begin();
+})"""
+MAP = """(async () => { const begun = performance.now(); lab.photo.target = %d; await lab.photo.map();
+  return performance.now() - begun; })()"""
+
+
+def session() -> onnxruntime.InferenceSession:
+    """The graph, in Python, with one thread."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(lite0().SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def feeds(target: int) -> dict[str, Any]:
+    """What is asked: the gradient of one class for the first photo."""
+    image = sl.to_tensor(next(iter(sl.sample_photos().values())).load()).numpy()
+    gate, slope = (np.array([value], np.float32) for value in GATES["backprop"])
+    return {"image": image, "cotangent": np.eye(1, CLASSES, target, np.float32), "gate": gate, "slope": slope}
+
+
+def memory(browser: Browser) -> float:
+    """Megabytes of the largest process that shows pages."""
+    tabs = [
+        child.memory_info().rss
+        for child in psutil.Process(browser.process.pid).children(recursive=True)
+        if "--type=renderer" in child.cmdline()
+    ]
+    return max(tabs) / 1e6
+
+
+def main(command: list[str] | None = None) -> int:
+    """Measure and print."""
+    options = arguments(__doc__, command)
+    path = executable()
+    page = Project().site / "lab.html"
+    if path is None or not page.is_file():
+        raise SystemExit("this needs Chromium and a built site: make book")
+    python, asked = session(), feeds(285)
+    ours, theirs = [], []
+    with Browser(path) as browser:
+        browser.look()
+        browser.open(page.as_uri())
+        begun = time.perf_counter()
+        browser.evaluate(START)
+        print(f"first picture {time.perf_counter() - begun:.1f} s after the button")
+        browser.evaluate(MAP % 285)
+        python.run(None, asked)
+        for _ in range(options.repeats):
+            ours.append(browser.evaluate(MAP % 285))
+            begun = time.perf_counter()
+            python.run(None, asked)
+            theirs.append(1e3 * (time.perf_counter() - begun))
+        first = memory(browser)
+        for target in range(MAPS):
+            browser.evaluate(MAP % target)
+        last = memory(browser)
+    ratio = statistics.median(ours) / statistics.median(theirs)
+    print(
+        f"a map: {statistics.median(ours):.0f} ms in the page, {statistics.median(theirs):.0f} ms in Python, "
+        f"ratio {ratio:.2f} (limit {RATIO})"
+    )
+    print(f"the tab: {first:.0f} MB after {options.repeats + 1} maps, {last:.0f} MB after {MAPS} more (limit {MEMORY})")
+    return int(ratio > RATIO or last > MEMORY or last - first > GROWTH)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
