@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from browser import IN_A_BROWSER, Browser, executable, visit
+from test_browser import unreadable
 
 import saliency_lib as sl
 from tools.lab.creatures import drawings
@@ -353,3 +354,21 @@ DROP = """(async () => {
   place.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }));
   await place.workbench.idle();
 })()"""
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
+def test_everybody_can_read_and_reach_the_lab(
+    browser: Browser, real_site: Project, width: int, theme: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    browser.look(width, 900, theme)
+    browser.open((real_site.site / "lab.html").as_uri())
+    assert browser.evaluate(READY) == ["ready"] * len(TITLES)
+    if (real_site.site / "lab" / "imagenet.js").is_file():
+        browser.evaluate(LOADED)
+        reached = walk(browser, "photo")
+        assert reached == browser.evaluate(CONTROLS % "photo")
+    assert browser.evaluate("document.documentElement.scrollWidth") <= width
+    assert unreadable(browser) == []
+    browser.evaluate("document.querySelector('[data-lab=photo]').scrollIntoView({ behavior: 'instant' })")
+    shown = base64.b64decode(browser.call("Page.captureScreenshot", format="png")["data"])
+    (tmp_path_factory.getbasetemp() / f"lab-{theme}-{width}.png").write_bytes(shown)
