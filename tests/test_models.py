@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import pickle
 import socket
+import time
 import urllib.error
 from pathlib import Path
 from typing import Any
@@ -300,6 +301,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         raise urllib.error.URLError("no route\nto host")
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
     return tmp_path / "hub" / "checkpoints"
 
 
@@ -340,6 +342,34 @@ def test_cached_weights_are_used(hub: Path, monkeypatch: pytest.MonkeyPatch) -> 
     normalized = (images - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
     assert relative(model.cpu()(images), network(normalized).detach()) < 1e-5
     assert model.categories is sl.imagenet_categories()
+
+
+def test_a_cached_file_that_would_run_something_is_not_read(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name may begin as its hash does: eight digits are soon found."""
+    monkeypatch.chdir(hub.parent.parent)
+    hub.mkdir(parents=True)
+    content = pickle.dumps({"fc.weight": Trap()})
+    name = f"squeezenet-{hashlib.sha256(content).hexdigest()[:8]}.pth"
+    (hub / name).write_bytes(content)
+    default = torchvision.models.SqueezeNet1_1_Weights.DEFAULT
+    monkeypatch.setattr(default, "_value_", dataclasses.replace(default.value, url=f"https://example.org/{name}"))
+    with pytest.raises(sl.ModelError, match="damaged: delete the file"):
+        sl.load_model("squeezenet1_1")
+    assert not Path("sprung").exists()
+
+
+def test_a_server_that_never_answers_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr("saliency_lib.models.load.PATIENCE", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/squeezenet1_1-00000000.pth"
+        default = torchvision.models.SqueezeNet1_1_Weights.DEFAULT
+        monkeypatch.setattr(default, "_value_", dataclasses.replace(default.value, url=url))
+        start = time.monotonic()
+        with pytest.raises(sl.ModelError, match="could not be downloaded"):
+            sl.load_model("squeezenet1_1")
+        assert time.monotonic() - start < 5
 
 
 def test_the_models_that_are_available(hub: Path) -> None:

@@ -76,6 +76,15 @@ def test_a_network_that_works_in_place_leaves_the_callers_images() -> None:
     assert torch.equal(images, before)
 
 
+def test_batch_norm_without_statistics_lets_images_depend_on_each_other() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, track_running_stats=False), nn.ReLU(), nn.Flatten())
+    images = torch.rand(2, 3, 8, 8)
+    with pytest.raises(sl.ModelError, match="one by one") as caught:
+        sl.input_gradient(net, images, 1)
+    says(caught.value)
+    assert sl.input_gradient(net, images[:1], 1).shape == (1, 3, 8, 8)
+
+
 def test_a_callback_cannot_change_the_ascent() -> None:
     def spoil(step: int, images: Tensor) -> None:
         images.zero_()

@@ -48,7 +48,7 @@ def cover(mask: Tensor, height: int, width: int) -> Tensor:
     """A mask (h, w) at another size: every pixel that a marked cell touches, so that no object can vanish."""
     for axis, size in ((0, height), (1, width)):
         cells, pixel = mask.shape[axis], torch.arange(size)
-        sums = F.pad(mask.movedim(axis, -1).int().cumsum(-1), (1, 0))
+        sums = F.pad(mask.movedim(axis, -1).cumsum(-1, dtype=torch.int32), (1, 0))
         first, beyond = pixel * cells // size, -(-(pixel + 1) * cells // size)
         mask = (sums[..., beyond] > sums[..., first]).movedim(-1, axis)
     return mask

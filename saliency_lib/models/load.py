@@ -3,15 +3,20 @@
 import hashlib
 import importlib
 import os
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from saliency_lib import files
 from saliency_lib.categories import Head, imagenet_categories
 from saliency_lib.errors import ModelError
 from saliency_lib.models.model import Model
 from saliency_lib.waiting import waiting_for
+
+PATIENCE = 20.0
+"""Seconds that a server may take to answer."""
 
 EMBEDDED = "efficientnet_lite0"
 OWN = {
@@ -88,9 +93,13 @@ def _load_torchvision(name: str) -> Model:
     if not isinstance(name, str) or name not in torchvision.models.list_models(module=torchvision.models):
         raise ModelError(f"there is no model {name!r}; `python -m saliency_lib models` lists them all")
     weights = torchvision.models.get_model_weights(name).DEFAULT
-    if _cache_path(weights).exists() and not _is_intact(_cache_path(weights)):
-        raise ModelError(f"the weights in {_cache_path(weights)} are damaged: delete the file")
+    cached = _cache_path(weights)
+    if cached.exists() and not _is_intact(cached):
+        raise ModelError(f"the weights in {cached} are damaged: delete the file")
     try:
+        if not cached.exists():
+            urllib.request.urlopen(weights.url, timeout=PATIENCE).close()  # a network can swallow what one sends
+            torch.hub.load_state_dict_from_url(weights.url, check_hash=True, weights_only=True)
         with torch.random.fork_rng(devices=[]):
             network = torchvision.models.get_model(name, weights=weights)
     except Exception as error:  # URLError, HTTPError, ConnectionError, UnpicklingError, RuntimeError, ...
@@ -107,6 +116,15 @@ def _cache_path(weights: Any) -> Path:
 
 
 def _is_intact(path: Path) -> bool:
-    """Whether a file has the SHA-256 whose beginning its name ends in. torch.hub asks only right after a download."""
+    """Whether a file has the SHA-256 whose beginning its name ends in, and holds tensors and nothing that could be run.
+
+    torch.hub asks for the first only right after a download, and torchvision never for the second.
+    """
     published = path.stem.rsplit("-", 1)[-1]
-    return hashlib.sha256(path.read_bytes()).hexdigest().startswith(published)
+    if not hashlib.sha256(files.read(path)).hexdigest().startswith(published):
+        return False
+    try:
+        torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # UnpicklingError, RuntimeError, EOFError, ...: whatever it is, it is not read again
+        return False
+    return True

@@ -70,6 +70,8 @@ def ask(model: nn.Module, images: Tensor, layers: Sequence[Layer] = ()) -> Answe
 
     Raises `ModelError` if the model cannot run on these images, or does not run each layer exactly once.
     """
+    if len(images) > 1 and isinstance(model, nn.Module) and any(map(_mixes, model.modules())):
+        raise ModelError("BatchNorm without running statistics lets images depend on each other: pass them one by one")
     with watched(model, layers) as outputs:
         output = _run(model, images)
         if isinstance(output, Tensor):
@@ -106,6 +108,10 @@ def head_of(model: nn.Module) -> Head:
     """What the model's outputs mean, if it says so: else classes without names."""
     head = getattr(model, "head", None)
     return head if isinstance(head, Head) else CLASSES
+
+
+def _mixes(module: nn.Module) -> bool:
+    return isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is None
 
 
 def _run(model: nn.Module, images: Tensor) -> Any:
