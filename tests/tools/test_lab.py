@@ -24,6 +24,7 @@ CHROMIUM = executable()
 
 pytestmark = IN_A_BROWSER
 
+FROM_A_DISK = pytest.mark.parametrize("address", ["file"], indirect=True)
 SMALL = [name for name in TITLES if name != "photo"]
 RULES = ("backprop", "deconvnet", "guided")
 PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><title>Labs</title>
@@ -288,6 +289,7 @@ def test_the_large_network_is_the_package_s(browser: Browser, loaded: str) -> No
     assert [url for url in visit(browser.events).requests if not url.startswith((loaded, "data:", "blob:"))] == []
 
 
+@FROM_A_DISK
 def test_a_newcomer_drops_a_photo_covers_a_part_and_compares(
     browser: Browser, loaded: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -320,6 +322,7 @@ def test_a_newcomer_drops_a_photo_covers_a_part_and_compares(
     (tmp_path_factory.getbasetemp() / "newcomer.png").write_bytes(shown)
 
 
+@FROM_A_DISK
 @pytest.mark.parametrize(
     ("name", "kind", "sentence"),
     [
@@ -338,6 +341,7 @@ def test_a_bad_file_is_one_sentence_and_nothing_is_lost(
     assert browser.evaluate("[lab.photo.photo, lab.photo.target]") == before
 
 
+@FROM_A_DISK
 def test_of_two_drops_the_second_counts_and_a_huge_photo_is_refused(browser: Browser, loaded: str) -> None:
     place = "document.querySelector('[data-lab=photo]').workbench"
     browser.evaluate(f"Promise.all([{place}.bring('photo=china'), {place}.bring('photo=flower&class=bee&box=0.5')])")
@@ -358,17 +362,19 @@ DROP = """(async () => {
 
 @pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
 def test_everybody_can_read_and_reach_the_lab(
-    browser: Browser, real_site: Project, width: int, theme: str, tmp_path_factory: pytest.TempPathFactory
+    real_site: Project, width: int, theme: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    browser.look(width, 900, theme)
-    browser.open((real_site.site / "lab.html").as_uri())
-    assert browser.evaluate(READY) == ["ready"] * len(TITLES)
-    if (real_site.site / "lab" / "imagenet.js").is_file():
-        browser.evaluate(LOADED)
-        reached = walk(browser, "photo")
-        assert reached == browser.evaluate(CONTROLS % "photo")
-    assert browser.evaluate("document.documentElement.scrollWidth") <= width
-    assert unreadable(browser) == []
-    browser.evaluate("document.querySelector('[data-lab=photo]').scrollIntoView({ behavior: 'instant' })")
-    shown = base64.b64decode(browser.call("Page.captureScreenshot", format="png")["data"])
-    (tmp_path_factory.getbasetemp() / f"lab-{theme}-{width}.png").write_bytes(shown)
+    assert CHROMIUM
+    with Browser(CHROMIUM) as browser:
+        browser.look(width, 900, theme)
+        browser.open((real_site.site / "lab.html").as_uri())
+        assert browser.evaluate(READY) == ["ready"] * len(TITLES)
+        if (real_site.site / "lab" / "imagenet.js").is_file():
+            browser.evaluate(LOADED)
+            reached = walk(browser, "photo")
+            assert reached == browser.evaluate(CONTROLS % "photo")
+        assert browser.evaluate("document.documentElement.scrollWidth") <= width
+        assert unreadable(browser) == []
+        browser.evaluate("document.querySelector('[data-lab=photo]').scrollIntoView({ behavior: 'instant' })")
+        shown = base64.b64decode(browser.call("Page.captureScreenshot", format="png")["data"])
+        (tmp_path_factory.getbasetemp() / f"lab-{theme}-{width}.png").write_bytes(shown)
