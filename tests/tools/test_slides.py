@@ -1,12 +1,13 @@
 """Slides: twenty to thirty a lecture where a chapter has the matter for it, questions for the room, nothing cut."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from browser import Browser, executable
 
-from tools import vendor
+from tools import chromium, vendor
 from tools.citations import Bibliography
 from tools.course import slides
 from tools.course.deck import MOST, Slide, deck
@@ -42,7 +43,7 @@ def test_pictures_carry_their_alternative_text(lecture: list[Slide]) -> None:
 
 
 def test_nothing_of_the_source_is_left_in_a_slide(lecture: list[Slide]) -> None:
-    text = slides.page("x", [Slide(s.kind, s.heading, s.body, s.caption, s.lead, s.said) for s in lecture])
+    text = slides.page("x", [replace(slide, pictures=[]) for slide in lecture])
     for left in ("{eq}", "{doc}", "{term}", "{cite", "{numref}", "$$"):
         assert left not in text
 
@@ -64,6 +65,23 @@ def test_no_slide_of_the_book_overflows(tmp_path: Path) -> None:
             time.sleep(0.5)
             cut += [f"{chapter.stem} {slide}" for slide in browser.evaluate(OVERFLOWING)]
     assert cut == []
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(executable() is None, reason="no Chromium here (Debian: apt install chromium)")
+def test_on_paper_each_slide_is_a_page_with_its_heading(tmp_path: Path) -> None:
+    from pypdf import PdfReader
+
+    if not vendor.prepare(ROOT, slides.ASSETS):
+        pytest.skip("reveal.js could not be fetched")
+    vendor.lay(ROOT, tmp_path, slides.ASSETS)
+    lecture = deck(Markdown(BOOK, BOOK.chapters[6], KNOWN, WORKS))
+    (tmp_path / "printed.html").write_text(slides.page("x", lecture, printed=True), "utf-8")
+    chromium.pdf((tmp_path / "printed.html").as_uri(), tmp_path / "printed.pdf")
+    pages = [page.extract_text() for page in PdfReader(tmp_path / "printed.pdf").pages]
+    assert len(pages) == len(lecture)
+    for text, slide in zip(pages, lecture, strict=True):
+        assert slide.heading.split()[0] in text
 
 
 OVERFLOWING = """new Promise(async (done) => {

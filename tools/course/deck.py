@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from tools.course.exercises import exercises
 from tools.markdown import Markdown
 from tools.myst import LABELLED, Code, Directive, Text, parse
-from tools.quiz import Quiz, quiz
+from tools.quiz import Option, Quiz, quiz
 from tools.tidy import read
 
 MOST = 30
@@ -126,7 +126,7 @@ def _from_piece(piece: Text | Code | Directive, heading: str, current: Slide, ma
     """The slides that a piece of text begins; what begins none is said by the speaker."""
     if isinstance(piece, Directive):
         if piece.name == "quiz":
-            asked = quiz(piece)
+            asked = _plain_quiz(quiz(piece), markdown)
             said = [f"{option.verdict} {option.text}: {option.said}" for option in asked.options]
             yield Slide("quiz", heading, quiz=asked, notes=said)
         elif piece.name == "admonition" and piece.argument == "In this chapter":
@@ -142,6 +142,12 @@ def _from_piece(piece: Text | Code | Directive, heading: str, current: Slide, ma
     if isinstance(piece, Code):
         return
     yield from _from_text(piece.text, heading, current, markdown)
+
+
+def _plain_quiz(asked: Quiz, markdown: Markdown) -> Quiz:
+    """A question whose references are spelled out."""
+    options = (Option(markdown.prose(o.text), o.right, markdown.prose(o.said)) for o in asked.options)
+    return Quiz(markdown.prose(asked.question), tuple(options))
 
 
 def _from_text(text: str, heading: str, current: Slide, markdown: Markdown) -> Iterator[Slide]:

@@ -30,7 +30,7 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <link rel="stylesheet" href="vendor/reveal/dist/reset.css">
-<link rel="stylesheet" href="vendor/reveal/dist/reveal.css">
+{sheet}
 <style>{style}</style>
 <script>
 window.MathJax = {{
@@ -53,17 +53,29 @@ function fit(slides) {{
     if (share < 1) math.style.fontSize = `${{Math.floor(97 * share * now) / 100}}%`;
   }}
 }}
-window.ready = MathJax.startup.promise.then(() => MathJax.typesetPromise()).then(() => Reveal.initialize({{
-  width: 1280, height: 720, margin: 0.02, center: false, hash: true, slideNumber: "c/t", transition: "none",
-  pdfSeparateFragments: false, plugins: [RevealNotes],
-}})).then(() => {{
-  Reveal.on("slidechanged", (event) => fit([event.currentSlide]));
-  Reveal.on("pdf-ready", () => fit(Reveal.getSlides()));
-  fit([Reveal.getCurrentSlide()]);
-}});
+{run}
 </script>
 </body>
 </html>
+"""
+
+SHOWN = """window.ready = MathJax.startup.promise.then(() => MathJax.typesetPromise()).then(() => Reveal.initialize({
+  width: 1280, height: 720, margin: 0.02, center: false, hash: true, slideNumber: "c/t", transition: "none",
+  plugins: [RevealNotes],
+})).then(() => {
+  Reveal.on("slidechanged", (event) => fit([event.currentSlide]));
+  fit([Reveal.getCurrentSlide()]);
+});"""
+# On paper every slide is seen at once, and nothing has to be hidden: reveal.js stays out of it.
+PRINTED = """document.querySelectorAll(".fragment").forEach((part) => part.classList.add("visible"));
+window.ready = MathJax.startup.promise.then(() => MathJax.typesetPromise()).then(() => fit([document.body]));"""
+PAPER = """
+@page { size: 1280px 720px; margin: 0; }
+html, body { margin: 0; }
+.reveal .slides > section { display: block; height: 720px; overflow: hidden; break-after: page; }
+.reveal .slides > section:last-child { break-after: auto; }
+aside.notes { display: none; }
+* { print-color-adjust: exact; }
 """
 
 
@@ -119,10 +131,12 @@ def section(slide: Slide) -> str:
     return f'<section>{shown}<aside class="notes">{show(notes)}</aside></section>'
 
 
-def page(title: str, slides: list[Slide]) -> str:
-    """A lecture as one HTML page."""
-    style = STYLE + HtmlFormatter(style="default").get_style_defs(".reveal code")
-    return PAGE.format(title=html.escape(title), style=style, slides="\n".join(map(section, slides)))
+def page(title: str, slides: list[Slide], *, printed: bool = False) -> str:
+    """A lecture as one HTML page: to be shown, or to be printed."""
+    style = STYLE + HtmlFormatter(style="default").get_style_defs(".reveal code") + (PAPER if printed else "")
+    shown = "\n".join(map(section, slides))
+    run, sheet = (PRINTED, "") if printed else (SHOWN, '<link rel="stylesheet" href="vendor/reveal/dist/reveal.css">')
+    return PAGE.format(title=html.escape(title), sheet=sheet, style=style, run=run, slides=shown)
 
 
 def write(project: Project, *, pdf: bool = True) -> Path:
@@ -140,7 +154,10 @@ def write(project: Project, *, pdf: bool = True) -> Path:
         target = folder / f"{chapter.stem}.html"
         replace(target, page(slides[0].heading, slides))
         if pdf:
-            chromium.pdf(f"{target.as_uri()}?print-pdf", target.with_suffix(".pdf"))
+            paper = folder / "printed.html"
+            replace(paper, page(slides[0].heading, slides, printed=True))
+            chromium.pdf(paper.as_uri(), target.with_suffix(".pdf"))
+            paper.unlink()
         print(f"  {project.relative(target)}: {len(slides)} slides", flush=True)
     if not pdf:
         print("No PDFs: they need Chromium.")
