@@ -224,3 +224,14 @@ def test_layers_that_compute_something_else_have_no_deconvnet(images: Tensor) ->
         with pytest.raises(sl.ModelError, match=r"no plain sequence|a DeconvNet is defined for") as caught:
             sl.deconvnet_reconstruction(branching, torch.rand(1, 3, 64, 64) if branching is not normed else images, 1)
         says(caught.value)
+
+
+def test_a_module_s_backward_hook_is_no_activation() -> None:
+    """Hooks run a function of torch's own that hands gradients on: under a rule they watch, and change nothing."""
+    model, images, seen = small_network(), torch.rand(2, 3, 8, 8), []
+    expected = sl.input_gradient(model, images, 1, rule="guided")
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_full_backward_hook(lambda *_: seen.append(1))
+    torch.testing.assert_close(sl.input_gradient(model, images, 1, rule="guided"), expected)
+    assert seen

@@ -27,8 +27,9 @@ BOUNDS = {
 }
 """Functions that are a ReLU if they begin at 0, and what their nodes call that."""
 
-TRUSTED = ("saliency_lib.", "torch.nn.parallel.", "torch.distributed.")
-"""Modules whose functions hand gradients on as they are, or by the rule."""
+TRUSTED = ("saliency_lib.", "torch.nn.parallel.", "torch.distributed.", "torch.nn.modules._functions.")
+"""Modules whose functions hand gradients on as they are, or by the rule, or are no activations: the last one's serve
+the backward hooks of modules and two kinds of normalization."""
 
 
 def find_hidden(values: Iterable[Any], seen: set[Node], since: int, *, functions: bool) -> str | None:
