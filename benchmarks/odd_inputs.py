@@ -123,7 +123,8 @@ def main() -> int:
     torch.set_num_threads(1)
     start, table = time.monotonic(), collections.defaultdict(collections.Counter)  # type: ignore[var-annotated]
     os.environ["TQDM_DISABLE"] = "1"
-    sl.lime(torch.nn.Flatten(), torch.rand(1, 3, 4, 4), 1, samples=4, superpixels=2)  # imports take their time
+    sl.available_models()  # this and the next line import what takes its time, which would count as a hang
+    sl.lime(torch.nn.Flatten(), torch.rand(1, 3, 4, 4), 1, samples=4, superpixels=2)
     with tempfile.TemporaryDirectory() as folder:
         for case in cases(Path(folder), options.only):
             found, word = outcome(case)
