@@ -1,4 +1,4 @@
-"""Evaluations through everything that can come between: kills, a full disk, a folder that vanishes, a clock set back."""
+"""Evaluations through all that can come between: kills, a full disk, a folder that vanishes, a clock set back."""
 
 import contextlib
 import os
