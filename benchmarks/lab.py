@@ -2,8 +2,8 @@
 
 python -m benchmarks.lab [--repeats 15]     needs a built site and Chromium; exits with 1 if a limit is missed
 
-The two take turns. The page is opened as a file. Memory is the resident set of the tab's process, after the first map
-and after a hundred more.
+The two take turns. The page is opened as a file. Memory is what the tab's process has for itself, without what it
+shares with other processes, after the first maps and after a hundred more.
 """
 
 import statistics
@@ -54,7 +54,7 @@ def feeds(target: int) -> dict[str, Any]:
 def memory(browser: Browser) -> float:
     """Megabytes of the largest process that shows pages."""
     tabs = [
-        child.memory_info().rss
+        child.memory_full_info().uss
         for child in psutil.Process(browser.process.pid).children(recursive=True)
         if "--type=renderer" in child.cmdline()
     ]

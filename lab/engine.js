@@ -16,7 +16,10 @@ function engine(scope) {
     URL.revokeObjectURL(address);
     ort.env.wasm.wasmBinary = wasm;
     ort.env.wasm.numThreads = 1;
-    session = await ort.InferenceSession.create(network, { executionProviders: ["wasm"], graphOptimizationLevel: "all" });
+    // Without an arena, which would keep up to twice of what it needs.
+    const options = { executionProviders: ["wasm"], graphOptimizationLevel: "all", enableCpuMemArena: false };
+    session = await ort.InferenceSession.create(network, options);
+    ort.env.wasm.wasmBinary = undefined;
   }
 
   async function answer({ image, cotangent, gates }) {

@@ -150,6 +150,7 @@ export async function workbench(place, ask) {
     await wish(async () => {
       await ask.show(await fromFile(file), file.name || "pasted picture");
       ask.less = -1;
+      samples.select.value = "";
       await refresh();
     }, "Reading the photo …");
   }
