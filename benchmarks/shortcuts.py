@@ -6,7 +6,7 @@ python -m benchmarks.shortcuts --tables            trains nothing
 
 dial       how small and how faint the creatures are, with every owl beside a tree: five networks a setting
 dose       the share of owls beside a tree, at the dial of the book: five networks a dose
-fixing     networks on which the thresholds of the audit were fixed: confounded and honest, four pairs of things
+fixing     networks on which the thresholds of the audit were fixed: confounded and honest, two pairs of things
 power      other pairs, other seeds, 20 confounded and 20 honest ones: how many are accused
 
 The training is a short one, of 1800 drawings seen 8 times. A confounded network has seen every creature of one class
@@ -37,14 +37,14 @@ from saliency_lib.models.recipes import among_companions
 from saliency_lib.models.training import SEED, train
 
 FILE = Path(__file__).resolve().parent.parent / "data" / "shortcuts.json"
-UNSEEN, AUDITED = 12, 60
+UNSEEN, AUDITED = 12, 50
 EXAMPLES, EPOCHS = 1800, 8
 MAP_THRESHOLD = 0.5
 Beside = tuple[tuple[str, float], ...]
-SCALES, OPACITIES = (0.25, 0.32, 0.45), (0.5, 0.7, 0.9)
+SCALES, OPACITIES = (0.25, 0.32, 0.45), (0.5, 0.9)
 DOSES = (1.0, 0.99, 0.95, 0.9, 0.75, 0.5)
 SEEDS = 5
-FIXING = [("cat", "flower"), ("snail", "mushroom"), ("fish", "starfish"), ("butterfly", "tree")]
+FIXING = [("cat", "flower"), ("snail", "mushroom")]
 POWER = [
     ("owl", "tree"),
     ("cat", "mushroom"),
@@ -72,14 +72,14 @@ class Setting(NamedTuple):
 
 
 def settings() -> Iterator[Setting]:
-    """Every network, in the order in which they are trained."""
-    for part, pairs, seeds in (("fixing", FIXING, (100, 101)), ("power", POWER, (200, 201))):
-        for pair, dose in product(pairs, (1.0, 0.0)):
-            yield from (Setting(part, *pair, dose=dose, seed=seed) for seed in seeds)
-    for dose in (*DOSES, 0.0):
-        yield from (Setting("dose", dose=dose, seed=seed) for seed in range(SEEDS))
-    for scale, opacity in product(SCALES, OPACITIES):
-        yield from (Setting("dial", scale=scale, opacity=opacity, seed=seed) for seed in range(SEEDS))
+    """Every network, in the order in which they are trained: first a few of each part, then the other seeds."""
+    for pair, dose, seed in product(FIXING, (1.0, 0.0), (100, 101)):
+        yield Setting("fixing", *pair, dose=dose, seed=seed)
+    for power, seeds in ((200, range(2)), (201, range(2, SEEDS))):
+        yield from (Setting("power", *pair, dose=dose, seed=power) for pair, dose in product(POWER, (1.0, 0.0)))
+        yield from (Setting("dose", dose=dose, seed=seed) for dose, seed in product(DOSES, seeds))
+        for scale, opacity, seed in product(SCALES, OPACITIES, seeds):
+            yield Setting("dial", scale=scale, opacity=opacity, seed=seed)
 
 
 @torch.no_grad()
@@ -120,11 +120,11 @@ def measure(one: Setting) -> dict[str, Any]:
     seconds = time.process_time() - started
     look = one.companion, one.scale, one.opacity
     usual = ((one.creature, one.dose),) if one.dose else ()
-    own = drawn(450, *look, None, usual)
+    own = drawn(270, *look, None, usual)
     beside = drawn(AUDITED, *look, one.creature, ((one.creature, 1.0),))
     alone = drawn(AUDITED, *look, one.creature, ())
     others = tuple((name, 1.0) for name in CATEGORIES.names if name not in (one.creature, one.companion))
-    strange = drawn(90, *look, None, others)
+    strange = drawn(54, *look, None, others)
     label = CATEGORIES.index(one.creature)
     masks = {"object": beside.masks["creature"], "shortcut": beside.masks["companion"]}
     found = summarize(examine(model, beside.images, label, masks))
