@@ -35,7 +35,7 @@ table { border-collapse: collapse }
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--faint); text-align: left }
 .wide { overflow-x: auto } figure { margin: 1.5rem 0 } img, svg { max-width: 100%; height: auto }
 .verdict { font-size: 1.3rem; border-left: .4rem solid var(--bar); padding-left: .8rem }
-svg text { fill: var(--ink); font: 15px system-ui, sans-serif }
+svg text { fill: var(--ink); font: 21px system-ui, sans-serif }
 """
 
 
