@@ -80,6 +80,9 @@ def test_enough() -> None:
     right = [count for count, verdict in verdicts.items() if verdict.correct]
     assert len(right) == 1
     hints = {verdict.hint for verdict in verdicts.values() if not verdict.correct}
-    assert any("undecided" in hint or "does not" in hint or "fewer" in hint for hint in hints)
+    assert hints <= {
+        "with some larger number of roads the verdict is another one: does yours last?",
+        "fewer roads suffice",
+    }
     assert sl.check("audit-enough", 7, **given).hint == "one of 5, 10, 20, 30 and 50"
     assert sl.check("audit-enough", None, **given).correct is None

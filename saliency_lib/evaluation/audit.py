@@ -11,8 +11,8 @@ Each region is removed in three ways (see `removal`), and the network asked agai
 
 0 if the answers do not depend on it, 1 if on nothing else of the two; of the three ways the middle one counts. The same
 share of the saliency of both is the map's opinion of R, before anything was changed. Intervals are from resampled
-images. A threshold is a decision of the auditor, and belongs before the audit: `THRESHOLD` was fixed on networks that
-no test of it has used (chapter 11, `benchmarks.shortcuts`).
+images, and of very few images they are too narrow: take dozens. A threshold is a decision of the auditor, and belongs
+before the audit. `THRESHOLD` was looked at on a few networks, and tried on others (`benchmarks.shortcuts`, chapter 11).
 """
 
 from collections.abc import Mapping, Sequence
