@@ -95,7 +95,7 @@ def drawn(count: int, companion: str, scale: float, opacity: float, kind: str | 
     return sl.companions(count, seed=UNSEEN, kind=kind, beside=dict(beside), **look)
 
 
-@lru_cache(maxsize=40)
+@lru_cache(maxsize=13)
 def examples(one: Setting) -> tuple[Tensor, Tensor]:
     """What the networks of one setting are trained on, whatever their seeds."""
     beside = {one.creature: one.dose} if one.dose else {}
