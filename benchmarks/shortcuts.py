@@ -6,10 +6,10 @@ python -m benchmarks.shortcuts --tables            trains nothing
 
 dial       how small and how faint the creatures are, with every owl beside a tree: five networks a setting
 dose       the share of owls beside a tree, at the dial of the book: five networks a dose
-fixing     networks on which the thresholds of the audit were fixed: confounded and honest, two pairs of things
+fixing     networks on which the thresholds of the audit were fixed: confounded and honest, three pairs of things
 power      other pairs, other seeds, 20 confounded and 20 honest ones: how many are accused
 
-The training is a short one, of 1800 drawings seen 8 times. A confounded network has seen every creature of one class
+The training is a short one, of 900 drawings seen 10 times. A confounded network has seen every creature of one class
 beside its companion, and nothing else there; an honest one the same drawings without companions. A seed draws the first
 weights and the order of the examples.
 """
@@ -37,19 +37,19 @@ from saliency_lib.models.recipes import among_companions
 from saliency_lib.models.training import SEED, train
 
 FILE = Path(__file__).resolve().parent.parent / "data" / "shortcuts.json"
-UNSEEN, AUDITED = 12, 50
-EXAMPLES, EPOCHS = 1800, 8
+UNSEEN, AUDITED = 12, 40
+EXAMPLES, EPOCHS = 900, 10
 MAP_THRESHOLD = 0.5
 Beside = tuple[tuple[str, float], ...]
 SCALES, OPACITIES = (0.25, 0.32, 0.45), (0.5, 0.9)
 DOSES = (1.0, 0.99, 0.95, 0.9, 0.75, 0.5)
 SEEDS = 5
-FIXING = [("cat", "flower"), ("snail", "mushroom")]
+FIXING = [("cat", "flower"), ("snail", "mushroom"), ("starfish", "fish")]
 POWER = [
     ("owl", "tree"),
     ("cat", "mushroom"),
     ("ladybird", "flower"),
-    ("starfish", "fish"),
+    ("butterfly", "fish"),
     ("snail", "tree"),
     ("fish", "flower"),
     ("butterfly", "mushroom"),
@@ -73,13 +73,13 @@ class Setting(NamedTuple):
 
 def settings() -> Iterator[Setting]:
     """Every network, in the order in which they are trained: first a few of each part, then the other seeds."""
-    for pair, dose, seed in product(FIXING, (1.0, 0.0), (100, 101)):
+    for pair, dose, seed in product(FIXING, (1.0, 0.0), (100,)):
         yield Setting("fixing", *pair, dose=dose, seed=seed)
     for seed in range(SEEDS):
         yield from (Setting("dose", dose=dose, seed=seed) for dose in DOSES)
         yield from (Setting("dial", scale=s, opacity=o, seed=seed) for s, o in product(SCALES, OPACITIES))
         if seed < 2:
-            yield from (Setting("power", *pair, dose=d, seed=200 + seed) for pair, d in product(POWER, (1.0, 0.0)))
+            yield from (Setting("power", *pair, dose=d, seed=202 + seed) for pair, d in product(POWER, (1.0, 0.0)))
 
 
 @torch.no_grad()
@@ -120,11 +120,11 @@ def measure(one: Setting) -> dict[str, Any]:
     seconds = time.process_time() - started
     look = one.companion, one.scale, one.opacity
     usual = ((one.creature, one.dose),) if one.dose else ()
-    own = drawn(270, *look, None, usual)
+    own = drawn(180, *look, None, usual)
     beside = drawn(AUDITED, *look, one.creature, ((one.creature, 1.0),))
     alone = drawn(AUDITED, *look, one.creature, ())
     others = tuple((name, 1.0) for name in CATEGORIES.names if name not in (one.creature, one.companion))
-    strange = drawn(54, *look, None, others)
+    strange = drawn(45, *look, None, others)
     label = CATEGORIES.index(one.creature)
     masks = {"object": beside.masks["creature"], "shortcut": beside.masks["companion"]}
     found = summarize(examine(model, beside.images, label, masks))

@@ -139,6 +139,31 @@ def test_shares_changes_and_reliance_are_those_of_a_slow_count() -> None:
     assert rest.changes == {}
 
 
+class TwoClasses(nn.Module):
+    """The score of a linear network, and 0 for another class."""
+
+    def __init__(self, weights: Tensor) -> None:
+        super().__init__()
+        self.linear = Weighted(weights)
+
+    def forward(self, images: Tensor) -> Tensor:
+        S = self.linear(images)
+        return torch.stack([S, torch.zeros_like(S)], 1)
+
+
+@pytest.mark.parametrize(("sign", "R"), [(1.0, 0.5), (-1.0, 0.0)])
+def test_what_distracts_from_a_class_does_not_support_it(sign: float, R: float) -> None:
+    """Bright squares on black: without the shortcut the score falls by as much as without the object, or rises."""
+    _, regions = planted(1, 1)
+    weights = regions["object"][0].float() + sign * regions["shortcut"][0].float()
+    model = sl.as_model(TwoClasses(weights.expand(3, -1, -1)), size=20)
+    images = torch.zeros(30, 3, 20, 20)
+    images[:, :, regions["object"][0] | regions["shortcut"][0]] = 0.8
+    found = sl.audit(model, images, 0, regions=regions)
+    assert found.reliance.mean == pytest.approx(R, abs=0.02)
+    assert found.regions["shortcut"].changes["mean"].mean * sign < 0
+
+
 def test_classes_are_fixed_before_anything_is_removed(net: nn.Sequential, images: Tensor) -> None:
     """The change is that of the class that was on top, and an answer flips where another class is now."""
     mask = torch.zeros(3, 8, 8, dtype=torch.bool)

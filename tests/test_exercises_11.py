@@ -8,8 +8,8 @@ import saliency_lib as sl
 
 
 def test_reliance() -> None:
-    wrong = [(0.1 / 2.1, "cancel"), (0.15, "not a ratio"), (2 / 2.3, "the object's share"), (0.5, "sum of both")]
-    judged("audit-reliance", 0.3 / 2.3, wrong)
+    wrong = [(0.1 / 2.1, "a rise counts"), (0.3 / 2.3, "only falls"), (0.1, "not a ratio"), (2 / 2.2, "object's share")]
+    judged("audit-reliance", 0.2 / 2.2, [*wrong, (0.5, "both mean falls")])
 
 
 def test_cancel() -> None:

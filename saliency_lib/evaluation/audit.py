@@ -4,10 +4,12 @@
     found.verdict                       # "relies on it", "does not" or "undecided"
     found.table()                       # region by region: area, saliency, change of the score without it
 
-Each region is removed in three ways (see `removal`), and the network asked again. By c the change of its score, the
-*reliance* on the suspected shortcut s beside the object o is
+Each region is removed in three ways (see `removal`), and the network asked again. A region r supports a class by what
+the class's score loses without it, a_r = max(0, S - S without r); that a score *rises* without a thing means that the
+thing distracts, not that the answer rests on it. A plain number, such as an angle, has no direction that is good, and
+a_r = |S - S without r|. The *reliance* on the suspected shortcut s beside the object o is
 
-    R = mean |c_s| / (mean |c_s| + mean |c_o|),
+    R = mean a_s / (mean a_s + mean a_o),
 
 0 if the answers do not depend on it, 1 if on nothing else of the two; of the three ways the middle one counts. The same
 share of the saliency of both is the map's opinion of R, before anything was changed. Intervals are from resampled
@@ -157,7 +159,8 @@ def examine(
     maps = find_method(method)(model, images).maps(target).detach().float().cpu()
     maps = F.interpolate(maps[:, None], images.shape[2:], mode="bilinear")[:, 0].clamp_min(0)
     total = maps.flatten(1).sum(1).clamp_min(1e-30)
-    found: list[Record] = [{"score": score, "regions": {}} for score in before.tolist()]
+    plain = head_of(model).kind == "numbers"
+    found: list[Record] = [{"score": score, "plain": plain, "regions": {}} for score in before.tolist()]
     for name, masks in regions.items():
         area = masks.flatten(1).float().mean(1)
         share = (maps * masks).flatten(1).sum(1) / total
@@ -198,23 +201,25 @@ def summarize(records: Sequence[Mapping[str, Any]], *, threshold: float = THRESH
     draws = np.random.default_rng(seed).integers(0, len(records), (RESAMPLES, len(records)))
     names = [name for name in records[0]["regions"] if all(name in record["regions"] for record in records)]
     parts = {name: [record["regions"][name] for record in records] for name in names}
-    sizes = {name: _sizes(parts[name]) for name in names if parts[name][0]["changes"]}
+    changed = {name: _changes(parts[name]) for name in names if parts[name][0]["changes"]}
     saliency = {name: np.array([part["saliency"] for part in parts[name]]) for name in names}
-    middle = [np.median(np.stack([*by_way.values()]), 0) for by_way in sizes.values()]
-    shares = np.concatenate([saliency[name] for name in sizes])
+    middle = [np.abs(np.median(np.stack([*by_way.values()]), 0)) for by_way in changed.values()]
+    shares = np.concatenate([saliency[name] for name in changed])
+    support = np.abs if records[0]["plain"] else lambda changes: np.maximum(-changes, 0)
+    s, o = ({way: support(changes) for way, changes in changed[name].items()} for name in (SHORTCUT, OBJECT))
     return Audit(
         images=len(records),
         regions={name: _region(parts[name], draws) for name in names},
-        reliance=_middle([share_of(sizes[SHORTCUT][way], sizes[OBJECT][way], draws) for way in WAYS]),
+        reliance=_middle([share_of(s[way], o[way], draws) for way in WAYS]),
         opinion=share_of(saliency[SHORTCUT], saliency[OBJECT], draws),
         agreement=rank_correlation(torch.from_numpy(shares), torch.from_numpy(np.concatenate(middle))),
         threshold=threshold,
     )
 
 
-def _sizes(parts: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
-    """For each way the sizes |c| of the changes."""
-    return {way: np.abs([part["changes"][way] for part in parts]) for way in WAYS}
+def _changes(parts: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """For each way the changes of the score, image by image."""
+    return {way: np.array([part["changes"][way] for part in parts]) for way in WAYS}
 
 
 def _region(parts: Sequence[Mapping[str, Any]], draws: np.ndarray) -> Region:

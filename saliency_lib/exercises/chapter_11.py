@@ -19,11 +19,12 @@ from saliency_lib.models.model import Model
 def reliance(answer: Any) -> None:
     """R for changes of -0.5, +0.3, -0.1 without the shortcut and -2, -1, -3 without the object."""
     given = number(answer)
-    s, o = 0.9 / 3, 6 / 3
-    expect(not near(given, 0.1 / 2.1), "the sizes of the changes count: with their signs, changes of two images cancel")
+    s, o = 0.6 / 3, 6 / 3
+    expect(not near(given, 0.1 / 2.1), "a rise counts as 0, and does not make up for the falls on other images")
+    expect(not near(given, 0.3 / 2.3), "only falls count: where the score rises, the shortcut distracts")
     expect(not near(given, s / o), "R is a share of both together, not a ratio of the two")
     expect(not near(given, o / (s + o)), "this is the object's share")
-    expect(near(given, s / (s + o)), "the mean size of the shortcut's changes, over the sum of both means")
+    expect(near(given, s / (s + o)), "the mean fall without the shortcut, over the sum of both mean falls")
 
 
 @exercise("audit-cancel")
