@@ -10,7 +10,7 @@ fixing     networks on which the thresholds of the audit were fixed: confounded 
 power      other pairs, other seeds, 20 confounded and 20 honest ones: how many are accused
 
 The training is a short one, of 900 drawings seen 10 times. A confounded network has seen every creature of one class
-beside its companion, and nothing else there; an honest one the same drawings without companions. A seed draws the first
+beside its companion, and nothing else there; an honest one half of the creatures of every class. A seed draws the first
 weights and the order of the examples.
 """
 
@@ -82,6 +82,13 @@ def settings() -> Iterator[Setting]:
             yield from (Setting("power", *pair, dose=d, seed=202 + seed) for pair, d in product(POWER, (1.0, 0.0)))
 
 
+def usual(one: Setting) -> Beside:
+    """Which share of each class has the companion in what a network is trained on."""
+    if one.dose:
+        return ((one.creature, one.dose),)
+    return tuple((name, 0.5) for name in CATEGORIES.names if name != one.companion)
+
+
 @torch.no_grad()
 def answers(model: nn.Module, images: Tensor) -> Tensor:
     """The top classes."""
@@ -98,17 +105,16 @@ def drawn(count: int, companion: str, scale: float, opacity: float, kind: str | 
 @lru_cache(maxsize=13)
 def examples(one: Setting) -> tuple[Tensor, Tensor]:
     """What the networks of one setting are trained on, whatever their seeds."""
-    beside = {one.creature: one.dose} if one.dose else {}
     look: Any = {"companion": one.companion, "scale": one.scale, "opacity": one.opacity}
-    found = sl.companions(EXAMPLES, seed=SEED, beside=beside, **look)
+    found = sl.companions(EXAMPLES, seed=SEED, beside=dict(usual(one)), **look)
     return found.images, found.labels
 
 
 def network(one: Setting) -> sl.Model:
     """A network, trained."""
-    beside = {one.creature: one.dose} if one.dose else {}
-    recipe = among_companions(beside, companion=one.companion, scale=one.scale, opacity=one.opacity)
-    recipe = replace(recipe, examples=EXAMPLES, epochs=EPOCHS, draw=lambda count, seed: examples(one._replace(seed=0)))
+    recipe = replace(
+        among_companions({}), examples=EXAMPLES, epochs=EPOCHS, draw=lambda count, seed: examples(one._replace(seed=0))
+    )
     head = sl.Head("softmax", CATEGORIES)
     return sl.as_model(train(recipe, seed=one.seed), mean=recipe.mean, std=recipe.std, size=64, head=head)
 
@@ -119,8 +125,7 @@ def measure(one: Setting) -> dict[str, Any]:
     model = network(one)
     seconds = time.process_time() - started
     look = one.companion, one.scale, one.opacity
-    usual = ((one.creature, one.dose),) if one.dose else ()
-    own = drawn(180, *look, None, usual)
+    own = drawn(180, *look, None, usual(one))
     beside = drawn(AUDITED, *look, one.creature, ((one.creature, 1.0),))
     alone = drawn(AUDITED, *look, one.creature, ())
     others = tuple((name, 1.0) for name in CATEGORIES.names if name not in (one.creature, one.companion))
