@@ -10,7 +10,7 @@ fixing     networks on which the thresholds of the audit were fixed: confounded 
 power      other pairs, other seeds, 20 confounded and 20 honest ones: how many are accused
 
 The training is a short one, of 900 drawings seen 10 times. A confounded network has seen every creature of one class
-beside its companion, and nothing else there; an honest one half of the creatures of every class. A seed draws the first
+beside its companion, and nothing else there; an honest one the same drawings without companions. A seed draws the first
 weights and the order of the examples.
 """
 
@@ -84,9 +84,7 @@ def settings() -> Iterator[Setting]:
 
 def usual(one: Setting) -> Beside:
     """Which share of each class has the companion in what a network is trained on."""
-    if one.dose:
-        return ((one.creature, one.dose),)
-    return tuple((name, 0.5) for name in CATEGORIES.names if name != one.companion)
+    return ((one.creature, one.dose),) if one.dose else ()
 
 
 @torch.no_grad()
