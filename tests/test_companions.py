@@ -81,7 +81,7 @@ def test_the_dial_sets_how_much_shows_through() -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"count": 0}, "count must be a whole number"),
+        ({"count": 0}, "count should be a whole number"),
         ({"scale": 0.9}, "scale lies between"),
         ({"opacity": 0.0}, "opacity above 0"),
         ({"without": ["tree"]}, "without takes some of"),
