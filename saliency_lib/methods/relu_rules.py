@@ -30,7 +30,7 @@ from torch.overrides import TorchFunctionMode, _pop_mode, _push_mode
 
 from saliency_lib.checks import one_of
 from saliency_lib.errors import ModelError, SaliencyError
-from saliency_lib.methods.hidden import find_hidden, is_sum_with_modulus
+from saliency_lib.methods.hidden import find_hidden, is_sum_with_modulus, tensors
 
 Rule = Callable[[Tensor, Tensor], Tensor]
 """From the upstream signal g and the pre-activation z, both shaped alike, to the downstream signal."""
@@ -135,7 +135,10 @@ class relu_rule(TorchFunctionMode):
         call = _as_relu(func, args, kwargs)
         self.met += call is not None
         if call is None:
-            return func(*args, **kwargs)
+            result = func(*args, **kwargs)
+            if func in _UNDEFINED:  # it keeps its derivative, as `others` says
+                self.seen.update(value.grad_fn for value in tensors([result]) if value.grad_fn is not None)
+            return result
         z, bound, changes_input = call
         if self.rule not in RULES.values() and _is_checkpointed():
             raise ModelError(
