@@ -586,7 +586,6 @@ def test_functions_without_a_rule_are_named_with_the_module_that_calls_them(name
         call(torch.zeros(2))
 
 
-@pytest.mark.xfail(strict=True, reason="what others='backprop' lets be is refused behind it: relu_rules.py, to mend")
 def test_others_may_keep_their_gradient() -> None:
     g = torch.tensor([-2.0, 3.0])
     z = torch.tensor([1.0, -0.5], requires_grad=True)
