@@ -25,10 +25,6 @@ RULES = {"guided": "guided", "gradient": "backprop"}
 PHOTOS = 3
 SIDE = 336
 INK = "#171033"
-LINES = (
-    (430, 76, "white", "Deep Inside ConvNets"),
-    (530, 38, "#ffd76a", "A book you can run, on saliency maps and class images"),
-)
 
 
 def questions(model: sl.Classifier) -> list[str]:
