@@ -12,7 +12,7 @@ from saliency_lib.models.running import activations
 
 @exercise("believe-deletion")
 def deletion(answer: Any) -> None:
-    """The areas under two curves of five scores each, by the trapezoidal rule, eq. (10.3)."""
+    """The areas under two curves of five scores each, by the trapezoidal rule, eq. (10.2)."""
     given = numbers(answer, 2, "two numbers: the area of the first map, and that of the second")
     curves = (1, 0.6, 0.2, 0.1, 0), (1, 0.1, 0.1, 0, 0)
     areas = [(sum(c) - (c[0] + c[-1]) / 2) / 4 for c in curves]
@@ -24,20 +24,20 @@ def deletion(answer: Any) -> None:
         not all(near(g, 4 * a) for g, a in zip(given, areas, strict=True)),
         "the share of pixels runs from 0 to 1, and one step is a quarter of it",
     )
-    expect(near(given[0], areas[0]), "the first map: half of 1, then 0.6, 0.2 and 0.1, then half of 0; times a quarter")
+    expect(near(given[0], areas[0]), "the first map: between two scores lies a trapezoid, as wide as one step; add up their areas")
     expect(near(given[1], areas[1]), "the second map: the same rule")
 
 
 @exercise("believe-infidelity")
 def infidelity(answer: Any) -> None:
-    """Infidelity of the shares (1, 1) for 2 x1 + x2, as they are and with the best factor, eq. (10.4)."""
+    """Infidelity of the shares (1, 1) for 2 x1 + x2, as they are and with the best factor, eq. (10.3)."""
     given = numbers(answer, 3, "three numbers: the infidelity, the best factor a, the relative infidelity")
     expect(not near(given[0], 1), "the infidelity is a mean over the two pixels, and this is the sum")
     expect(near(given[0], 0.5), "the infidelity: the falls are 2 and 1, and 1 is foretold for both")
     expect(not near(given[1], 2 / 3), "the best a is sum of told times fall over sum of told squared, not the reverse")
     expect(near(given[1], 1.5), "the best a: which multiple of (1, 1) is nearest to (2, 1)?")
     expect(not near(given[2], 0.25), "relative: divide by the mean of the squared falls")
-    expect(near(given[2], 0.1), "relative: the mean of (1.5 - 2)^2 and (1.5 - 1)^2, over the mean of 4 and 1")
+    expect(near(given[2], 0.1), "relative: the infidelity with the best a, over the mean of the squared falls")
 
 
 @exercise("believe-shift")
@@ -76,7 +76,7 @@ def blind(answer: Any, masks: Tensor) -> None:
         not (near(given[0], area) and near(given[1], middle)), "the other way around: first the middle, then the area"
     )
     expect(not near(given[0], middle * len(masks)), "this is a count: divide by the number of masks")
-    expect(near(given[0], middle), "the middle: masks[:, 32, 32], on average over the drawings")
+    expect(near(given[0], middle), "the middle: in what share of the drawings does the mask hold the pixel in the middle?")
     expect(near(given[1], area), "the area: the mean of all masks, which is what a random pixel would reach")
 
 

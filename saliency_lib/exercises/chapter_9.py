@@ -60,7 +60,7 @@ def baseline(answer: Any) -> None:
     expect(near(given[0], 0.6) and near(given[1], 1), "from black: (I - 0) times the derivative, for each pixel")
     expect(not near(given[2], 2.4), "from white: I - I' is negative for a pixel that is darker than white")
     expect(not (near(given[2], 0.6) and near(given[3], 1)), "from white: the same as from black? I' is 1 now")
-    expect(near(given[2], -2.4), "from white: (0.2 - 1) times the derivative")
+    expect(near(given[2], -2.4), "from white: (I - I') times the derivative, and I' is not 0 now")
     expect(near(given[3], 0), "x2 from white: how far is a white pixel from white?")
 
 
@@ -120,7 +120,7 @@ def samples(answer: Any, model: Model, image: Tensor, target: Any) -> None:
     given = numbers(answer, 2, "two numbers: the quotient by the rule, and the quotient measured")
     expect(not near(given[0], 16), "16 times the samples do not make the error 16 times smaller: take the root")
     expect(not near(given[0], 0.25), "the larger difference over the smaller one")
-    expect(near(given[0], 4), "by the rule: the root of 1024 / 64")
+    expect(near(given[0], 4), "by the rule: an error falls with the root of the number of samples")
 
     def difference(count: int) -> float:
         settings: dict[str, Any] = {"samples": count, "superpixels": 20, "batch_size": 64, "progress": False}
