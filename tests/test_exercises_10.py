@@ -75,7 +75,7 @@ def test_blind() -> None:
     wrong = [
         ((area, middle), "other way around"),
         ((20 * middle, area), "a count"),
-        ((0.123, area), "on average"),
+        ((0.123, area), "share of the masks"),
         ((middle, 0.9), "random pixel"),
     ]
     judged("believe-blind", (middle, area), wrong, masks=masks)

@@ -24,7 +24,9 @@ def deletion(answer: Any) -> None:
         not all(near(g, 4 * a) for g, a in zip(given, areas, strict=True)),
         "the share of pixels runs from 0 to 1, and one step is a quarter of it",
     )
-    expect(near(given[0], areas[0]), "the first map: between two scores lies a trapezoid, as wide as one step; add up their areas")
+    expect(
+        near(given[0], areas[0]), "the first map: add up the trapezoids between two scores, each as wide as one step"
+    )
     expect(near(given[1], areas[1]), "the second map: the same rule")
 
 
@@ -76,7 +78,7 @@ def blind(answer: Any, masks: Tensor) -> None:
         not (near(given[0], area) and near(given[1], middle)), "the other way around: first the middle, then the area"
     )
     expect(not near(given[0], middle * len(masks)), "this is a count: divide by the number of masks")
-    expect(near(given[0], middle), "the middle: in what share of the drawings does the mask hold the pixel in the middle?")
+    expect(near(given[0], middle), "the middle: in what share of the masks is the middle pixel part of the creature?")
     expect(near(given[1], area), "the area: the mean of all masks, which is what a random pixel would reach")
 
 
