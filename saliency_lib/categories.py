@@ -6,14 +6,14 @@ Head("numbers", ["steering angle"], "degrees")  # one output that is no class at
 
 import difflib
 import importlib.resources
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import SupportsIndex
 
 from torch import Tensor
 
-from saliency_lib.checks import shown, whole
+from saliency_lib.checks import listed, one_of, shown, whole
 from saliency_lib.errors import ModelError, SaliencyError, TargetError
 
 
@@ -109,9 +109,7 @@ class Categories:
 
 
 def _texts(what: str, words: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(words, str) or not isinstance(words, Iterable):
-        raise TargetError(f"{what} are a list of words, and not {shown(words)}")
-    found = tuple(words)
+    found = tuple(listed(what, words, TargetError))
     for word in found:
         if not isinstance(word, str):
             raise TargetError(f"{what} are words, and {shown(word)} is none")
@@ -149,8 +147,7 @@ class Head:
     unit: str = ""
 
     def __post_init__(self) -> None:
-        if self.kind not in ("softmax", "sigmoid", "numbers"):
-            raise ModelError(f'a head is "softmax", "sigmoid" or "numbers", and not {shown(self.kind)}')
+        one_of("kind of head", self.kind, ("softmax", "sigmoid", "numbers"), ModelError)
         if self.names is not None and len(self.categories or ()) == 0:
             raise ModelError("a head without a single name: leave the names out instead")
 

@@ -10,7 +10,7 @@ for. What is too large is refused before memory is taken.
 import math
 import operator
 import reprlib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from numbers import Real
 from typing import Any
 
@@ -33,6 +33,9 @@ MAX_BYTES = 16 * 10**9
 """Largest result that is begun."""
 
 LARGEST_SEED = 2**63 - 1
+
+FARTHEST = 1e18
+"""No number of any use is farther from zero; larger whole ones are none that torch can hold."""
 
 MANY = 10**6
 """Most steps, samples or pieces of anything: more would never end."""
@@ -70,10 +73,10 @@ def number(
     name: str, value: Any, least: float = -math.inf, most: float = math.inf, error: Kind = SaliencyError
 ) -> float:
     """A finite number between `least` and `most`."""
-    if isinstance(value, Tensor) and value.numel() == 1 and not value.is_meta:
+    if isinstance(value, Tensor) and not (value.is_nested or value.is_meta) and value.numel() == 1:
         value = value.item()
     real = isinstance(value, Real) and not isinstance(value, bool)
-    if not real or not (least <= value <= most and math.isfinite(value)):
+    if not real or not (least <= value <= most and abs(value) <= FARTHEST):
         limits = [f"at least {least:g}"] * (least > -math.inf) + [f"at most {most:g}"] * (most < math.inf)
         raise error(f"{name} should be a number{', ' * bool(limits)}{' and '.join(limits)}, and is {shown(value)}")
     return value
@@ -82,7 +85,7 @@ def number(
 def numbers(name: str, values: Any, count: int | None = None, **limits: Any) -> tuple[float, ...]:
     """Finite numbers, one or more, or as many as `count`; `limits` as in `number`."""
     try:
-        found = None if isinstance(values, str | bytes) else tuple(values)
+        found = None if isinstance(values, str | bytes | set | frozenset | Mapping) else tuple(values)
     except (TypeError, RuntimeError):
         found = None
     if not found or count not in (None, len(found)):
@@ -100,14 +103,21 @@ def one_of(kind: str, name: Any, known: Iterable[str], error: Kind = SaliencyErr
 
 def some_of(kind: str, names: Any, known: Collection[str], error: Kind = SaliencyError) -> tuple[str, ...]:
     """Some of the names of a kind of thing, or none."""
-    if isinstance(names, str) or not isinstance(names, Iterable):
-        raise error(f"{kind} takes a list of some of {', '.join(map(repr, known))}, and not {shown(names)}")
-    return tuple(one_of(kind, name, known, error) for name in names)
+    several = list(names) if isinstance(names, Mapping | set | frozenset) else listed(f"the {kind}s", names, error)
+    return tuple(one_of(kind, name, known, error) for name in several)
+
+
+def listed(name: str, values: Any, error: Kind = SaliencyError) -> list[Any]:
+    """Things in an order, of whatever kind: no text, no set, no numbers of an array."""
+    unordered = str | bytes | set | frozenset | Mapping | Tensor | np.ndarray
+    if isinstance(values, unordered) or not isinstance(values, Iterable):
+        raise error(f"{name} should be a list, and is {shown(values)}")
+    return list(values)
 
 
 def function(name: str, value: Any, error: Kind = SaliencyError) -> Callable[..., Any]:
-    """Something that can be called."""
-    if not callable(value):
+    """Something that can be called, and is not just anything with a `__call__`."""
+    if not callable(value) or isinstance(value, type | torch.nn.Module):
         raise error(f"{name} should be a function, and is {shown(value)}")
     return value
 
@@ -204,8 +214,8 @@ def check_map(saliency: Tensor) -> Tensor:
 def check_box(box: Any) -> tuple[float, float, float, float]:
     """A box `(x0, y0, x1, y1)` as Python's floats: small integers of an array or a tensor would overflow."""
     try:
-        x0, y0, x1, y1 = (float(0.0 + side) for side in box)
-    except (TypeError, ValueError, RuntimeError):
+        x0, y0, x1, y1 = (float(0.0 + side) for side in (box.tolist() if hasattr(box, "tolist") else box))
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         x0, y0, x1, y1 = math.nan, 0, 0, 0
     if not (x0 <= x1 and y0 <= y1 and math.isfinite(x1 - x0 + y1 - y0)):
         raise SaliencyError(f"a box is (x0, y0, x1, y1) with x0 <= x1 and y0 <= y1, not {shown(box)}")

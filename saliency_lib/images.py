@@ -25,7 +25,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from saliency_lib.checks import MAX_PIXELS, Size, check_photo, check_size, check_tensor, one_of
+from saliency_lib.checks import MAX_PIXELS, Size, check_photo, check_size, check_tensor, one_of, whole
 from saliency_lib.errors import ImageError
 
 Part = tuple[float, float, float, float]
@@ -171,12 +171,12 @@ def to_tensor(image: Image.Image, size: Size = 224, *, crop: bool = True, channe
     neither 1 nor 3.
     """
     check_photo(image)
-    if channels not in (1, 3):
-        raise ImageError(f"a photo has 3 channels, or 1 in gray, and {channels!r} were asked for")
+    if whole("channels", channels, 1, 3, ImageError) == 2:
+        raise ImageError("a photo has 3 channels, or 1 in gray, and 2 were asked for")
     height, width = sides(check_size(size))
     upright = load_image(image).convert("RGB" if channels == 3 else "L")
-    whole = 0.0, 0.0, float(upright.width), float(upright.height)
-    window = center_crop(*upright.size, width / height) if crop else whole
+    uncut = 0.0, 0.0, float(upright.width), float(upright.height)
+    window = center_crop(*upright.size, width / height) if crop else uncut
     small = upright.resize((width, height), Image.Resampling.BICUBIC, box=window)
     values = np.array(small, dtype=np.float32).reshape(height, width, channels) / 255
     pixels = torch.from_numpy(values).permute(2, 0, 1)[None].contiguous()

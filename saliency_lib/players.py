@@ -10,7 +10,7 @@ from string import Template
 
 from PIL import Image
 
-from saliency_lib.checks import check_photo, whole
+from saliency_lib.checks import check_photo, listed, whole
 from saliency_lib.errors import SaliencyError
 from saliency_lib.plots import Plot
 
@@ -46,6 +46,7 @@ def frame_player(
     if there are no frames, not as many labels, or no frame `start`.
     """
     width, quality = whole("width", width, 1, 10_000), whole("quality", quality, 1, 100)
+    frames, labels = listed("frames", frames), [str(label) for label in listed("labels", labels)]
     if not frames or len(frames) != len(labels):
         raise SaliencyError(
             f"a player takes as many labels as frames, at least one: got {len(labels)} for {len(frames)}"

@@ -21,7 +21,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image, ImageDraw, ImageOps
 from torch import Tensor
 
-from saliency_lib.checks import check_box, check_tensor, number, shown, whole
+from saliency_lib.checks import FARTHEST, check_box, check_tensor, listed, number, shown, whole
 from saliency_lib.errors import SaliencyError
 from saliency_lib.images import to_image
 from saliency_lib.localization.boxes import box_iou
@@ -106,10 +106,13 @@ def grid(
     (row, column). `size` is the width of one picture in inches; what is more than `TALLEST` times as tall is drawn
     narrower. Raises `SaliencyError` if there is nothing to show.
     """
-    if not pictures:
+    named = list(pictures.items()) if isinstance(pictures, Mapping) else listed("pictures", pictures)
+    if not named:
         raise SaliencyError("there is no picture to show")
-    named = list(pictures.items() if isinstance(pictures, Mapping) else pictures)
-    columns = min(len(named), 4) if columns is None else whole("columns", columns, 1)
+    if not all(isinstance(one, tuple) and len(one) == 2 and isinstance(one[0], str) for one in named):
+        raise SaliencyError(f"pictures are pairs of a title and a picture, and not {shown(pictures)}")
+    columns = min(len(named), 4) if columns is None else whole("columns", columns, 1, 100)
+    top = None if top is None else number("top", top, 0)
     size = number("size", size, 0.1, 50)
     rows = -(-len(named) // columns)
     shapes = [picture_array(picture).shape for _, picture in named]
@@ -176,6 +179,8 @@ def picture_array(picture: Picture) -> np.ndarray:
 def colorize(saliency: Tensor, *, top: float | None = None) -> Image.Image:
     """A map (H, W) as an RGB picture of the same size, black at 0 and bright at `top` (its 99.5th percentile)."""
     values = picture_array(saliency)
+    if values.ndim != 2:
+        raise SaliencyError("a photo is no map: colors are for one number a pixel")
     return Image.fromarray(
         (matplotlib.colormaps[MAP_COLORS](values / _top(values, top))[..., :3] * 255).astype(np.uint8)
     )
@@ -192,15 +197,16 @@ def overlay(image: Picture, saliency: Tensor, *, top: float | None = None) -> Im
 
 def _top(values: np.ndarray, top: float | None) -> float:
     top = float(np.percentile(values, 99.5)) if top is None else top
-    if not isinstance(top, Real) or not np.isfinite(top) or top < 0:
+    if isinstance(top, bool) or not isinstance(top, Real) or not 0 <= top <= FARTHEST:
         raise SaliencyError(f"a map is drawn from 0 to a finite top, and that is {shown(top)}")
     return top or 1.0
 
 
 def signed(gradient: Tensor, *, size: float = 2.6, titles: Sequence[str] = ("red", "green", "blue")) -> Plot:
     """A gradient (3, H, W) channel by channel: red raises the score, blue lowers it, white does nothing."""
-    channels = check_tensor("a gradient (3, H, W)", gradient)[0] if gradient.ndim == 4 else gradient
-    if channels.ndim != 3 or not 0 < len(channels) <= len(titles):
+    check_tensor("a gradient (3, H, W)", gradient)
+    channels = gradient[0] if gradient.ndim == 4 and len(gradient) else gradient
+    if channels.ndim != 3 or not channels.is_floating_point() or not 0 < len(channels) <= len(titles):
         raise SaliencyError(f"expected a gradient (C, H, W), C at most {len(titles)}, not {tuple(gradient.shape)}")
     figure, places = axes(1, len(channels), size * len(channels), size + 0.3, photographic=True)
     top = _top(picture_array(channels.abs().flatten(1)), None)

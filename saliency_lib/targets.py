@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from saliency_lib.categories import CLASSES, Head
-from saliency_lib.checks import number, shown, whole
+from saliency_lib.checks import check_tensor, number, shown, whole
 from saliency_lib.errors import ModelError, TargetError
 
 Layer = Hashable
@@ -146,6 +146,7 @@ def class_index(item: object, head: Head, known: int) -> int:
 
 
 def _tensor_to_list(target: Tensor) -> int | list[int]:
+    check_tensor("a target", target, TargetError)
     if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool or target.ndim > 1:
         raise TargetError(
             f"a target tensor holds one integer per image, not {target.dtype} of shape {tuple(target.shape)}"

@@ -279,6 +279,6 @@ def test_wrong_numbers_say_so(wrong: dict[str, Any]) -> None:
     ],
 )
 def test_unknown_parts_say_so(wrong: dict[str, Any]) -> None:
-    with pytest.raises(sl.ImageError, match=r"there is no|takes a list|a number|by how many") as caught:
+    with pytest.raises(sl.ImageError, match=r"there is no|should be a list|a number|by how many") as caught:
         sl.roads(1, **wrong)
     says(caught.value)

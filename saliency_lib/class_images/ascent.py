@@ -14,7 +14,18 @@ import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
-from saliency_lib.checks import MANY, Size, check_images, check_room, check_size, function, seed_of, whole
+from saliency_lib.checks import (
+    MANY,
+    Size,
+    check_images,
+    check_room,
+    check_size,
+    check_tensor,
+    function,
+    seed_of,
+    shown,
+    whole,
+)
 from saliency_lib.class_images.parameterizations import Parameterization
 from saliency_lib.class_images.priors import Prior
 from saliency_lib.class_images.recipes import OPTIMIZERS, recipe_of
@@ -105,7 +116,7 @@ def class_image(
     """
     recipe = recipe_of(priors, optimizer, step_size, l2)
     random = torch.Generator().manual_seed(seed_of(seed))
-    callback = callback and function("callback", callback)
+    callback = None if callback is None else function("callback", callback)
     with differentiating(model):
         mean = _mean(model)
         wanted = check_size(getattr(model, "size", 224) if size is None else size, SaliencyError)
@@ -229,6 +240,8 @@ def _mean(model: nn.Module) -> Tensor:
 
 def _targets(model: nn.Module, target: Target, image: Tensor) -> list[Any]:
     """What each image is to raise: class indices, functions and objectives; `image` is one for the model to score."""
+    if isinstance(target, Tensor):
+        target = check_tensor("a target", target, TargetError)
     if isinstance(target, Tensor | np.ndarray):
         target = target.tolist()
     alone = isinstance(target, str | Objective) or not isinstance(target, Iterable)
@@ -260,7 +273,7 @@ def _start(
             raise ImageError(f"expected a start of shape {shape}, and got {tuple(start.shape)}")
         return (start.detach().to(mean) - mean).expand(shape).clone().requires_grad_()
     if not isinstance(start, str) or start not in ("zeros", "noise"):
-        raise SaliencyError(f'start is "zeros", "noise" or images, and not {start!r}')
+        raise SaliencyError(f'start is "zeros", "noise" or images, and not {shown(start)}')
     for prior in maps:
         shape = prior.shape(shape)
     noise = 0.01 * torch.randn(shape[1:], generator=random, dtype=mean.dtype)  # one for all: none depends on another

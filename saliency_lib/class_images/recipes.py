@@ -1,10 +1,10 @@
 """Which priors, and how to climb: the paper's recipe, and the one that chapter 6 arrives at."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from saliency_lib.checks import number
+from saliency_lib.checks import listed, number, one_of, shown
 from saliency_lib.class_images.optimizers import Adam, Gradient
 from saliency_lib.class_images.parameterizations import Colors, Fourier, Parameterization, Sigmoid
 from saliency_lib.class_images.priors import Crop, Noise, Prior
@@ -46,8 +46,8 @@ def recipe_of(
 ) -> Recipe:
     """The recipe that these arguments of `class_image` mean. Raises `SaliencyError` if they mean none."""
     recipe = RECOMMENDED if isinstance(priors, str) and priors == "recommended" else _of_priors(priors)
-    if optimizer not in (None, *OPTIMIZERS):
-        raise SaliencyError(f"the optimizer is one of {', '.join(OPTIMIZERS)}, and not {optimizer!r}")
+    if optimizer is not None:
+        one_of("optimizer", optimizer, OPTIMIZERS)
     return replace(
         recipe,
         optimizer=optimizer or recipe.optimizer,
@@ -57,9 +57,11 @@ def recipe_of(
 
 
 def _of_priors(priors: str | Sequence[Prior]) -> Recipe:
-    chosen: tuple[Any, ...] = tuple(priors) if isinstance(priors, Iterable) else (priors,)
-    if isinstance(priors, str) or not all(isinstance(prior, Prior) for prior in chosen):
-        raise SaliencyError(f'priors are objects of saliency_lib.class_images, or "recommended", and not {priors!r}')
+    chosen: tuple[Any, ...] = (priors,) if isinstance(priors, Prior) else tuple(listed("priors", priors))
+    if not all(isinstance(prior, Prior) for prior in chosen):
+        raise SaliencyError(
+            f'priors are objects of saliency_lib.class_images, or "recommended", and not {shown(priors)}'
+        )
     maps = [prior for prior in chosen if isinstance(prior, Parameterization)]
     projections = [prior for prior in chosen if type(prior).project is not Prior.project]
     if maps and projections:

@@ -96,7 +96,8 @@ class IntegratedGradients(VersionMethod):
 
     def gap(self, attribution: Tensor, target: Target = None) -> Tensor:
         """|sum of the shares - D| / |D| for each image, with D = S(I) - mean S(I') what they should add up to, (N,)."""
-        if check_tensor("an attribution", attribution).shape != self.I.shape:
+        check_tensor("an attribution", attribution)
+        if attribution.shape != self.I.shape or not attribution.is_floating_point():
             got = tuple(attribution.shape)
             raise SaliencyError(f"the attribution of images {tuple(self.I.shape)} has their shape, not {got}")
         S = torch.zeros(1 + len(self.baselines), len(self.I), dtype=torch.float64)

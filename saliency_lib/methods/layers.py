@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from saliency_lib.checks import listed
 from saliency_lib.errors import ModelError
 from saliency_lib.images import covering
 from saliency_lib.methods.maps import reduce_channels
@@ -40,7 +41,8 @@ class LayerMethod(Method):
         self, model: nn.Module, images: Tensor, *, layers: Sequence[Layer] | None = None, rule: AnyRule = None
     ) -> None:
         self.model, self.images, self.rule = model, images, rule
-        self.layers = tuple(layers or good_layers(model)[self.default])
+        given = () if layers is None else listed("layers", layers, ModelError)
+        self.layers = tuple(given or good_layers(model)[self.default])
         self.shift = layers_known(model).shift
         self.recording = Recording(model, images, self.layers, rule=rule)
         self.answer = self.recording.answer

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import Node
 from torch.overrides import TorchFunctionMode, _pop_mode, _push_mode
 
-from saliency_lib.checks import one_of
+from saliency_lib.checks import function, one_of
 from saliency_lib.errors import ModelError, SaliencyError
 from saliency_lib.methods.hidden import find_hidden, is_sum_with_modulus, tensors
 
@@ -56,7 +56,7 @@ RULES: dict[str, Rule] = {"backprop": backprop, "deconvnet": deconvnet, "guided"
 
 def find_rule(rule: str | Rule) -> Rule:
     """The function that a rule's name stands for. Raises `SaliencyError` if there is none of that name."""
-    return rule if callable(rule) else RULES[one_of("ReLU rule", rule, RULES)]
+    return function("a rule", rule) if callable(rule) else RULES[one_of("ReLU rule", rule, RULES)]
 
 
 class _RuledReLU(torch.autograd.Function):
@@ -113,8 +113,7 @@ class relu_rule(TorchFunctionMode):
 
     def __init__(self, rule: str | Rule, *, others: str = "raise") -> None:
         super().__init__()
-        if others not in ("raise", "backprop"):
-            raise SaliencyError(f"others is 'raise' or 'backprop', not {others!r}")
+        one_of("way with others", others, ("raise", "backprop"))
         self.rule = find_rule(rule)
         self.others = others
 

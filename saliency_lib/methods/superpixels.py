@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saliency_lib.checks import MANY, check_images, seed_of, whole
+from saliency_lib.checks import MANY, check_images, check_tensor, seed_of, whole
 from saliency_lib.errors import ImageError, SaliencyError
 from saliency_lib.images import covering
 from saliency_lib.methods.baselines import Baseline, baselines_of
@@ -99,9 +99,9 @@ def _segments(I: Tensor, segments: Tensor | None, count: int) -> Tensor:
     if segments is None:
         return superpixels(I, count).to(I.device)
     N, _, H, W = I.shape
-    if not isinstance(segments, Tensor) or segments.is_floating_point() or segments.shape not in [(N, H, W), (1, H, W)]:
-        got = tuple(segments.shape) if isinstance(segments, Tensor) else type(segments).__name__
-        raise ImageError(f"segments are whole numbers of shape {(N, H, W)}, and got {got}")
+    check_tensor("segments", segments, ImageError)
+    if segments.is_floating_point() or segments.is_complex() or segments.shape not in [(N, H, W), (1, H, W)]:
+        raise ImageError(f"segments are whole numbers of shape {(N, H, W)}, and got {tuple(segments.shape)}")
     if any(one.unique().tolist() != list(range(int(one.max()) + 1)) for one in segments):
         raise SaliencyError("the numbers of the segments should be 0, 1, 2, ..., and none left out")
     return segments.detach().long().to(I.device).expand(N, H, W)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from saliency_lib.checks import check_images, whole
+from saliency_lib.checks import MANY, check_images, whole
 from saliency_lib.methods.gradients import gradient
 from saliency_lib.methods.method import Method
 from saliency_lib.methods.relu_rules import AnyRule, following
@@ -61,7 +61,7 @@ class VersionMethod(Method):
         rule: AnyRule = None,
     ) -> None:
         super().__init__(model, images)
-        self.batch_size, self.progress, self.rule = whole("batch_size", batch_size, 1), progress, rule
+        self.batch_size, self.progress, self.rule = whole("batch_size", batch_size, 1, MANY), progress, rule
         with differentiating(model), torch.no_grad():
             self.I = check_images(images, channels_of(model)).detach().clone()
             self.answer = ask(model, self.I)

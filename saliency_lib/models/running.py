@@ -1,7 +1,7 @@
 """A network is run as it is: nothing of the caller's changes, and what goes wrong is said in one sentence."""
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from saliency_lib.categories import CLASSES, Head
-from saliency_lib.checks import check_images, shown
+from saliency_lib.checks import check_images, listed
 from saliency_lib.errors import ModelError, SaliencyError
 from saliency_lib.models.activations import as_map, watched
 from saliency_lib.targets import Answer, Layer
@@ -88,9 +88,7 @@ def activations(model: nn.Module, images: Tensor, layers: Sequence[Layer]) -> di
     Raises `ImageError` for bad images, `ModelError` for a layer that is not there or not met exactly once. Chapter 4
     uses it.
     """
-    if isinstance(layers, str | nn.Module) or not isinstance(layers, Iterable):
-        raise ModelError(f"layers are a list of layers, and not {shown(layers)}")
-    layers = list(layers)
+    layers = listed("layers", list(layers) if isinstance(layers, Mapping) else layers, ModelError)
     with evaluation_mode(model):
         inner = ask(model, check_images(images), layers).inner
     return {layer: h.detach() for layer, h in inner.items()}
