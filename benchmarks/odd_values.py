@@ -181,7 +181,7 @@ def asked() -> Iterator[Asked]:
     path = {"steps": count(), "quadrature": never, "baseline": is_images, "seed": noisy["seed"]}
     yield Asked("integrated_gradients", sl.integrated_gradients, basic | {"steps": 2}, common | path | bars)
     yield Asked("completeness_gap", sl.completeness_gap, basic | {"attribution": images}, {"attribution": is_full})
-    squares = {"patch": lambda v: v is None or is_int(v, 1, 16), "value": lambda v: is_number(v)}
+    squares = {"patch": lambda v: v is None or is_int(v, 1, 16), "value": lambda v: is_number(v) or is_three(v)}
     yield Asked("occlusion", sl.occlusion, basic, common | squares | bars | {"stride": lambda v: v is None or v == 1})
     yield Asked(
         "balance", sl.balance, basic | {"reference": images * 0, "steps": 2}, {"reference": is_images, "steps": count()}
@@ -291,7 +291,7 @@ def asked() -> Iterator[Asked]:
     yield Asked("Categories.index", names.index, {}, {"target": lambda v: is_int(v, 0, 2)})
     yield Asked("Categories.name", names.name, {}, {"index": lambda v: is_int(v, 0, 2)})
     yield Asked("Head", sl.Head, {}, {"kind": never, "names": lambda v: v is None})
-    wrapped = {"mean": lambda v: v == {1}, "std": lambda v: v == {1}, "size": count(8000), "head": never}
+    wrapped = {"mean": lambda v: is_three(v), "std": lambda v: v == {1}, "size": count(8000), "head": never}
     yield Asked(
         "as_model",
         sl.as_model,
@@ -358,10 +358,15 @@ def is_full(value: Any) -> bool:
     return plain and value.ndim == 4 and value.dtype == torch.float32
 
 
+def is_three(value: Any) -> bool:
+    """The generator among the odd values gives three numbers, as many as there are channels."""
+    return hasattr(value, "__next__")
+
+
 def is_ordered(value: Any) -> bool:
     """Numbers in the shape of the images; flags have an order too."""
     plain = isinstance(value, Tensor) and value.layout == torch.strided and not value.is_meta and not value.is_nested
-    return plain and value.shape == (2, 3, 16, 16) and not value.is_complex() and value.dtype.itemsize != 1
+    return plain and value.shape == (2, 3, 16, 16) and not value.is_complex() and value.dtype != torch.float8_e4m3fn
 
 
 def is_drawable(value: Any) -> bool:

@@ -25,7 +25,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from saliency_lib.checks import MAX_PIXELS, Size, check_photo, check_size, check_tensor, one_of, whole
+from saliency_lib.checks import MAX_PIXELS, Size, check_photo, check_size, check_tensor, one_of, shown, whole
 from saliency_lib.errors import ImageError
 
 Part = tuple[float, float, float, float]
@@ -92,7 +92,7 @@ def load_image(source: str | Path | IO[bytes] | Image.Image) -> Image.Image:
     if isinstance(source, Image.Image):
         with _clear_errors("the picture"):
             return _to_rgb(source)
-    name = str(getattr(source, "name", None) or source) if not isinstance(source, str | Path) else str(source)
+    name = str(source) if isinstance(source, str | Path) else str(getattr(source, "name", None) or shown(source))
     with _clear_errors(name), _opened(source, name) as image:
         width, height = image.size
         if width * height > MAX_PIXELS:

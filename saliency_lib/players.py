@@ -10,7 +10,7 @@ from string import Template
 
 from PIL import Image
 
-from saliency_lib.checks import check_photo, listed, whole
+from saliency_lib.checks import check_photo, listed, shown, whole
 from saliency_lib.errors import SaliencyError
 from saliency_lib.plots import Plot
 
@@ -46,15 +46,17 @@ def frame_player(
     if there are no frames, not as many labels, or no frame `start`.
     """
     width, quality = whole("width", width, 1, 10_000), whole("quality", quality, 1, 100)
-    frames, labels = listed("frames", frames), [str(label) for label in listed("labels", labels)]
+    frames, labels = listed("frames", frames), listed("labels", labels)
     if not frames or len(frames) != len(labels):
         raise SaliencyError(
             f"a player takes as many labels as frames, at least one: got {len(labels)} for {len(frames)}"
         )
+    if not all(isinstance(label, str) for label in labels):
+        raise SaliencyError(f"labels are texts, and not {shown(labels)}")
     opening = opening_frame(len(frames), start)
     pictures = [picture_of(frame) for frame in frames]
     uris = [_data_uri(picture, quality) for picture in pictures]
-    shown = {
+    drawn = {
         i: _FRAME.substitute(
             label=html.escape(label),
             kind="frame key" if i in (0, opening, len(frames) - 1) else "frame",
@@ -71,7 +73,7 @@ def frame_player(
         _PLAYER.substitute(
             player="frames-" + hashlib.sha256("".join((*uris, *labels)).encode()).hexdigest()[:12],
             style=" ".join(_STYLE.split()),
-            frames="".join(shown.values()),
+            frames="".join(drawn.values()),
             name=html.escape(name),
             label=html.escape(labels[opening]),
             opening=opening,

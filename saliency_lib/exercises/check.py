@@ -100,7 +100,7 @@ def numbers(answer: Any, count: int, what: str) -> list[float]:
     """The answer as `count` finite numbers, however they are held; `what` is what the hint says they are."""
     try:
         flat = torch.as_tensor(answer, dtype=torch.float64).flatten().tolist()
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         flat = []
     expect(len(flat) == count and all(map(_finite, flat)), f"the answer is {what}")
     return flat

@@ -11,6 +11,7 @@ import torch
 
 from saliency_lib import files
 from saliency_lib.categories import Head, imagenet_categories
+from saliency_lib.checks import shown
 from saliency_lib.errors import ModelError
 from saliency_lib.models.model import Model
 from saliency_lib.waiting import waiting_for
@@ -91,7 +92,7 @@ def _load_torchvision(name: str) -> Model:
     import torchvision.models
 
     if not isinstance(name, str) or name not in torchvision.models.list_models(module=torchvision.models):
-        raise ModelError(f"there is no model {name!r}; `python -m saliency_lib models` lists them all")
+        raise ModelError(f"there is no model {shown(name)}; `python -m saliency_lib models` lists them all")
     weights = torchvision.models.get_model_weights(name).DEFAULT
     cached = _cache_path(weights)
     if cached.exists() and not _is_intact(cached):
