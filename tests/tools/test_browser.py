@@ -62,6 +62,11 @@ CUT = """[...document.querySelectorAll('.bd-article .highlight pre, .bd-article 
 ).map((node) => node.textContent.slice(0, 80))"""
 
 
+SETTLE = """document.getAnimations().forEach((change) => {
+  if (Number.isFinite(change.effect.getComputedTiming().endTime)) change.finish();
+})"""
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One browser for all pages."""
@@ -187,6 +192,8 @@ def unreadable(browser: Browser, options: str = "{resultTypes: ['violations']}")
         pytest.skip(str(error))
     script = folder / "axe.min.js"
     browser.evaluate(script.read_text("utf-8") + ";0")
+    # A change of theme fades: colors are judged where they come to rest.
+    browser.evaluate(SETTLE)
     found = "result.violations.map((v) => `${v.id}: ${v.nodes.length} x ${v.nodes[0].html.slice(0, 150)}`)"
     return browser.evaluate(f"axe.run(document, {options}).then((result) => {found})")
 

@@ -1,5 +1,6 @@
 """`make notebooks`: the chapters open in JupyterLab, and a live slider there changes its figure."""
 
+import contextlib
 import importlib.util
 import json
 import subprocess
@@ -9,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import nbformat
 import pytest
@@ -69,11 +71,13 @@ def address(runtime: Path, seconds: int = 120) -> str:
     """Where the server that notes itself in this folder answers."""
     for _ in range(seconds * 4):
         for note in runtime.glob("jpserver-*.json"):
-            # The browser knows this machine by its number only.
-            url = json.loads(note.read_text("utf-8"))["url"].replace("localhost", "127.0.0.1")
-            with urllib.request.urlopen(f"{url}api/status?token=open") as answer:
-                assert answer.status == 200
-            return url
+            # The note is written before the server listens, and maybe half: then it is looked at again.
+            with contextlib.suppress(URLError, json.JSONDecodeError):
+                # The browser knows this machine by its number only.
+                url = json.loads(note.read_text("utf-8"))["url"].replace("localhost", "127.0.0.1")
+                with urllib.request.urlopen(f"{url}api/status?token=open") as answer:
+                    assert answer.status == 200
+                return url
         time.sleep(0.25)
     raise AssertionError("JupyterLab did not start")
 
