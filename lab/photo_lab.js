@@ -17,6 +17,7 @@ export async function photoLab(place) {
     note.textContent = "Loading …";
     try {
       const engine = await imagenet(manifest, (share) => (bar.value = share));
+      performance.mark("network");
       note.textContent = "Preparing the network …";
       const ask = new PhotoQuestion(engine, manifest);
       await workbench(place, ask);

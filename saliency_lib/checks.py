@@ -76,7 +76,9 @@ def number(
     if isinstance(value, Tensor) and not (value.is_nested or value.is_meta) and value.numel() == 1:
         value = value.item()
     real = isinstance(value, Real) and not isinstance(value, bool)
-    if not real or not (least <= value <= most and abs(value) <= FARTHEST):
+    if real and abs(value) > FARTHEST:
+        least, most = max(least, -FARTHEST), min(most, FARTHEST)
+    if not real or not least <= value <= most:
         limits = [f"at least {least:g}"] * (least > -math.inf) + [f"at most {most:g}"] * (most < math.inf)
         raise error(f"{name} should be a number{', ' * bool(limits)}{' and '.join(limits)}, and is {shown(value)}")
     return value
