@@ -17,6 +17,7 @@ check      say which chapters and which copies for Colab are stale, and run noth
 
 import argparse
 import contextlib
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -60,11 +61,16 @@ def make(project: Project) -> None:
 
 
 def serve(project: Project, port: int) -> None:
-    """Show the site to this machine until interrupted; raises BookError if the port is taken."""
+    """Show the site to this machine until interrupted; raises BookError if the port cannot be used."""
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(("127.0.0.1", port))
+        except (OSError, OverflowError):
+            raise BookError(f"Port {port} cannot be used: choose another, up to 65535, with --port.") from None
     command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(project.site)]
     with contextlib.suppress(KeyboardInterrupt):
-        if subprocess.call(command) != 0:
-            raise BookError(f"Port {port} cannot be used: choose another with --port.")
+        subprocess.call(command)
 
 
 def test(project: Project) -> None:

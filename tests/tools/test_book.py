@@ -1,6 +1,7 @@
 """The real book is in order, and `make test` fails when a test or a chapter does."""
 
 import json
+import socket
 import subprocess
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from conftest import alt_problem, write_notebook
 from nbformat.v4 import new_code_cell
 
 from tools import book, colab, refresh
-from tools.project import ROOT, Project
+from tools.project import ROOT, BookError, Project
 
 GOOD = "A cat's face beside its map."
 
@@ -49,6 +50,13 @@ def test_every_picture_of_the_book_says_what_it_shows(real_site: Project) -> Non
     for page in pages:
         html = (real_site.site / page.relative_to(real_site.root)).read_text("utf-8")
         assert pictures_without_text(html) == [], page.name
+
+
+def test_a_port_that_is_taken_or_none_is_refused_by_a_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for port in (taken.getsockname()[1], 99999, -1):
+            with pytest.raises(BookError, match=f"Port {port} cannot be used"):
+                book.serve(Project(), port)
 
 
 def test_the_repository_is_named_in_one_place_only() -> None:
