@@ -107,9 +107,9 @@ def class_image(
     `optimizer` is `"gradient"` or `"adam"`, the default where there is a parameterization. `start` is `"zeros"`, the
     default, `"noise"` (coordinates of standard deviation 0.01) or images in [0, 1]. `size` is the side of the images in
     pixels, or (H, W), by default what the model was trained on; in smaller ones (160 for 224) things come out larger,
-    and sooner. All images are climbed in one batch, so memory grows with their number. One `seed` gives one result on one
-    device. `progress` shows a bar; by default where there is somebody to
-    see it. `callback(step, images)` gets the images before each step, unclipped. An interruption returns what there is.
+    and sooner. All images are climbed in one batch: memory grows with their number. One `seed` gives one result on one
+    device. `progress` shows a bar; by default where there is somebody to see it. `callback(step, images)` gets the
+    images before each step, unclipped. An interruption returns what there is.
 
     Raises `TargetError` for unknown classes, `ModelError` for a network that cannot be differentiated, `ImageError`
     for a bad start, `SaliencyError` for other bad values and as soon as the objective is not finite. Chapter 6 teaches
