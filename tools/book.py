@@ -17,6 +17,7 @@ check      say which chapters and which copies for Colab are stale, and run noth
 
 import argparse
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -28,8 +29,10 @@ from tools.course import make as course
 from tools.project import ROOT, BookError, Project
 
 CHAPTERS = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
+# A worker takes a core and up to 3 GB: two at least, four at most.
+WORKERS = str(min(4, max(2, os.cpu_count() or 2)))
 # Any other distribution would split a chapter between two kernels. What takes longest comes first, see below.
-SHARED = ["-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
+SHARED = ["-n", WORKERS, "--dist", "loadscope", "--no-loadscope-reorder"]
 
 
 def parser() -> argparse.ArgumentParser:
