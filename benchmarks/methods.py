@@ -12,6 +12,7 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from captum.attr import IntegratedGradients, NoiseTunnel, Occlusion, Saliency
@@ -95,15 +96,21 @@ def peak(name: str, whose: str) -> float:
 
 def measure_peak(name: str, whose: str) -> float:
     """The same, in this process."""
-    import resource  # not on Windows
-
     model, published, image, target = setting()
     call = ours(name, model, image, target) if whose == "ours" else captums(name, published, image, target, None)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = high_water()
     call()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / (
-        2**20 if sys.platform == "darwin" else 2**10
-    )
+    return high_water() - before
+
+
+def high_water() -> float:
+    """Megabytes that this process has held at most."""
+    status = Path("/proc/self/status")
+    if status.exists():  # `getrusage` would begin with what the parent held
+        return int(status.read_text().split("VmHWM:")[1].split()[0]) / 2**10
+    import resource  # not on Windows
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def report_memory() -> int:
