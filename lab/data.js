@@ -1,7 +1,7 @@
 /* What the exporter laid beside this script: each file is a script itself, for a page opened from a disk loads no other. */
 
 import { creatureNetwork, PIXELS } from "./creature_network.js";
-import { unpack } from "./packing.js";
+import { decode, unpack } from "./packing.js";
 
 const BASE = document.currentScript.src.replace(/[^/]*$/, "");
 const loading = new Map();
@@ -36,11 +36,7 @@ export function forget(name) {
 /* What there is to know before the ImageNet network is loaded: its classes, the photos, and how large its parts are. */
 export async function theManifest() {
   const manifest = await load("imagenet");
-  return { ...manifest, colors: colorsOf(manifest.colors) };
-}
-
-function colorsOf(text) {
-  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  return { ...manifest, colors: decode(manifest.colors) };
 }
 
 let creatures = null;
@@ -51,7 +47,7 @@ export function theCreatures() {
     const pixels = await unpack(data.drawings);
     const drawings = data.names.map((_, i) =>
       Float32Array.from(pixels.subarray(i * 3 * PIXELS, (i + 1) * 3 * PIXELS), (value) => value / 255));
-    return { ...data, network: await creatureNetwork(data), drawings, colors: colorsOf(data.colors) };
+    return { ...data, network: await creatureNetwork(data), drawings, colors: decode(data.colors) };
   });
   creatures.catch(() => (creatures = null));
   return creatures;

@@ -1,7 +1,7 @@
 /* The ImageNet network in onnxruntime-web: in a worker where the browser gives one, else in the page itself. */
 
 import { forget, load } from "./data.js";
-import { interleave, unpack } from "./packing.js";
+import { decode, inflate, interleave } from "./packing.js";
 
 export const RULES_BY_GATE = { backprop: [0, 1], deconvnet: [1, 0], guided: [0, 0] };
 
@@ -10,12 +10,15 @@ function engine(scope) {
   let ort = null;
   let session = null;
 
-  async function start({ runtime, wasm, network }) {
+  async function prepare({ runtime }) {
     const address = URL.createObjectURL(new Blob([runtime], { type: "text/javascript" }));
     ort = await import(address);
     URL.revokeObjectURL(address);
-    ort.env.wasm.wasmBinary = wasm;
     ort.env.wasm.numThreads = 1;
+  }
+
+  async function start({ wasm, network }) {
+    ort.env.wasm.wasmBinary = wasm;
     // Without an arena, which would keep up to twice of what it needs.
     const options = { executionProviders: ["wasm"], graphOptimizationLevel: "all", enableCpuMemArena: false };
     session = await ort.InferenceSession.create(network, options);
@@ -33,10 +36,11 @@ function engine(scope) {
     return { scores: results.scores.data, gradient: results.gradient.data };
   }
 
+  const does = { prepare, start, answer };
   scope.onmessage = async ({ data }) => {
     try {
-      const result = data.kind === "start" ? await start(data) : await answer(data);
-      scope.postMessage({ id: data.id, result });
+      const result = await does[data.kind](data);
+      scope.postMessage({ id: data.id, result }, result ? [result.gradient.buffer] : []);
     } catch (error) {
       scope.postMessage({ id: data.id, error: String(error?.message ?? error) });
     }
@@ -73,7 +77,11 @@ class Line {
       for (const { reject } of this.waiting.values()) reject(new Error(event.message || "the worker did not start"));
       this.waiting.clear();
     };
-    this.send = (message) => worker.postMessage(message);
+    // The large files are handed over, not copied: the page would keep its copy for long.
+    this.send = (message) => {
+      const large = message.kind === "start" ? [message.wasm.buffer, message.network.buffer] : [];
+      worker.postMessage(message, large);
+    };
     this.where = "worker";
     return this;
   }
@@ -92,24 +100,25 @@ export async function imagenet(manifest, progress) {
   const total = Object.values(manifest.parts).flat().reduce((a, b) => a + b);
   let come = 0;
   const whole = async (name) => {
-    const parts = [];
+    const pieces = [];
     for (const [i, letters] of manifest.parts[name].entries()) {
-      parts.push(await load(`${name}-${i}`));
+      pieces.push(decode(await load(`${name}-${i}`)));
       forget(`${name}-${i}`);
       come += letters;
       progress(come / total);
     }
-    return unpack(parts.join(""));
+    return inflate(pieces);
   };
-  const files = {
-    runtime: new TextDecoder().decode(await whole("runtime")),
-    wasm: await whole("wasm"),
-    network: interleave(await whole("network")),
-  };
+  const line = await prepared(new TextDecoder().decode(await whole("runtime")));
+  await line.ask({ kind: "start", wasm: await whole("wasm"), network: interleave(await whole("network")) });
+  return line;
+}
+
+async function prepared(runtime) {
   for (const place of ["inWorker", "inPage"]) {
     try {
       const line = new Line()[place]();
-      await line.ask({ kind: "start", ...files });
+      await line.ask({ kind: "prepare", runtime });
       return line;
     } catch (error) {
       if (place === "inPage") throw error;

@@ -1,8 +1,16 @@
 /* From the text of a script to numbers: base64 of gzip, which a page opened from a disk may load as well. */
 
-export async function unpack(text) {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+export function unpack(text) {
+  return inflate([decode(text)]);
+}
+
+export function decode(text) {
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+}
+
+/* The bytes whose gzip comes in these pieces. */
+export async function inflate(pieces) {
+  const stream = new Blob(pieces).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 

@@ -23,7 +23,7 @@ export class PhotoQuestion {
   }
 
   run(image, g, rule = "backprop") {
-    return this.engine.ask({ image, cotangent: g, gates: RULES_BY_GATE[rule] });
+    return this.engine.ask({ kind: "answer", image, cotangent: g, gates: RULES_BY_GATE[rule] });
   }
 
   async scoresOf(image) {
