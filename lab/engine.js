@@ -13,8 +13,9 @@ function engine(scope) {
   async function prepare({ runtime }) {
     const address = URL.createObjectURL(new Blob([runtime], { type: "text/javascript" }));
     ort = await import(address);
-    URL.revokeObjectURL(address);
-    ort.env.wasm.numThreads = 1;
+    // A host that isolates its pages (COOP and COEP headers) lets them share memory among threads, which begin there.
+    ort.env.wasm.numThreads = scope.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency) : 1;
+    if (ort.env.wasm.numThreads === 1) URL.revokeObjectURL(address);
   }
 
   async function start({ wasm, network }) {

@@ -42,7 +42,13 @@ READY = """new Promise((done) => {
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    """A web host that says nothing."""
+    """A web host that says nothing, and isolates its pages: the network gets threads there."""
+
+    def end_headers(self) -> None:
+        """As one asks for threads."""
+        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        super().end_headers()
 
     def log_message(self, format: str, *arguments: object) -> None:
         """Say nothing."""
@@ -266,6 +272,7 @@ def loaded(browser: Browser, address: str, folder: Path) -> str:
     before = browser.open(f"{address}/photo.html").requests
     assert not [url for url in before if "network-" in url or "wasm-" in url]
     print(f"\nlarge network, {address[:4]}, runs in a {browser.evaluate(LOADED)}")
+    assert browser.evaluate("crossOriginIsolated") == address.startswith("http")
     return address
 
 
