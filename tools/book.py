@@ -13,6 +13,7 @@ course     write student's and instructor's notebooks and graded assignments  (m
 notebooks  open the chapters in JupyterLab                                (make notebooks)
 colab-run  run the notebooks of colab/ as Colab would  [CHAPTER ...] [--torch VERSION]
 check      say which chapters and which copies for Colab are stale, and run nothing
+links      try every link that leads out of the book; needs a network
 """
 
 import argparse
@@ -23,7 +24,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools import colab, notebooks, refresh, site
+from tools import colab, links, notebooks, refresh, site
 from tools.course import colab_run, editions, figures, slides
 from tools.course import make as course
 from tools.project import ROOT, BookError, Project
@@ -42,7 +43,19 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in ("book", "test", "check", "colab", "build", "notebooks", "course", "slides", "editions", "figures"):
+    for name in (
+        "book",
+        "test",
+        "check",
+        "links",
+        "colab",
+        "build",
+        "notebooks",
+        "course",
+        "slides",
+        "editions",
+        "figures",
+    ):
         commands.add_parser(name)
     commands.add_parser("serve").add_argument("--port", type=int, default=8000)
     colabs = commands.add_parser("colab-run")
@@ -109,6 +122,8 @@ def dispatch(options: argparse.Namespace) -> None:
             test(project)
         case "build":
             site.build(project)
+        case "links":
+            links.check(project)
         case "colab":
             colab.write(project)
         case "course":
