@@ -1,4 +1,4 @@
-"""At the end of a chapter: how to cite it, and where to discuss it or report a mistake."""
+"""At the end of a chapter: how to cite it, and where to discuss it; at the end and at each section: where to report."""
 
 from datetime import date
 from html import escape
@@ -15,6 +15,8 @@ BOX = """<aside class="cite" aria-label="Cite and discuss"><details><summary>How
 <pre class="bibtex" tabindex="0">{entry}</pre></details>
 <p><a href="{repository}/discussions">Discuss this chapter</a> · <a href="{issue}">Report a mistake</a> ·
 <a href="{errata}">Errata</a></p></aside>"""
+
+ASK = "Ask about this section, or report a mistake"
 
 
 def citation(page: Page) -> None:
@@ -35,10 +37,26 @@ def citation(page: Page) -> None:
     box = BOX.format(
         entry=escape(entry),
         repository=repository,
-        issue=f"{repository}/issues/new?title={quote('In ' + page.name + ': ')}",
+        issue=issue(page, ""),
         errata=page.link("reference/errata.html"),
     )
     page.article.append(BeautifulSoup(box, "html.parser"))
 
 
-STEPS = (citation,)
+def questions(page: Page) -> None:
+    """Beside each section's own link a second one, to a question about that section."""
+    if not page.name.startswith("chapters/"):
+        return
+    for heading in page.article.select("h2"):
+        section = "".join(map(str, heading.find_all(string=True, recursive=False))).strip()
+        link = page.soup.new_tag("a", attrs={"class": "headerlink", "href": issue(page, f", {section}"), "title": ASK})
+        link.string = "?"
+        heading.append(link)
+
+
+def issue(page: Page, where: str) -> str:
+    """Where a question about this part of a page is asked; its title is begun."""
+    return f"{Project(page.root).repository}/issues/new?title={quote(f'In {page.name}{where}: ')}"
+
+
+STEPS = (citation, questions)

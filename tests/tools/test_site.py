@@ -93,6 +93,15 @@ def test_the_colab_button_opens_the_generated_copy(built: Project) -> None:
     assert links == [f"https://colab.research.google.com/github/{owner}/blob/main/colab/01_first.ipynb"]
 
 
+def test_a_question_can_be_asked_at_every_section(built: Project) -> None:
+    html = page(built, "chapters/01_first.html")
+    asked = re.findall(r'<a class="headerlink" href="([^"]+/issues/new[^"]+)"', html)
+    assert len(asked) == html.count("<h2")
+    where = "In%20chapters/01_first%2C%20The%20order%20of%20things%3A%20"
+    assert asked[0] == f"{built.repository}/issues/new?title={where}"
+    assert "Ask about this section" not in page(built, "reference/glossary.html")
+
+
 def test_no_script_of_thebe_and_no_second_search_box(built: Project) -> None:
     for path in built.site.rglob("*.html"):
         assert "thebe" not in path.read_text("utf-8").lower()
