@@ -234,12 +234,20 @@ def test_a_figure_opens_large_and_closes(browser: Browser, tiny: Served) -> None
     assert browser.evaluate("document.activeElement.className") == "enlarge"
 
 
-def test_on_paper_no_line_is_cut_and_nothing_is_black(browser: Browser, book: Served) -> None:
+DARK = """[...document.querySelectorAll('.bd-article :is(div, fieldset, code, pre, td, th)')].filter((node) => {
+  const [r, g, b, alpha = 1] = getComputedStyle(node).backgroundColor.match(/[\\d.]+/g).map(Number);
+  return node.checkVisibility() && alpha > 0.2 && r + g + b < 300;
+}).map((node) => node.outerHTML.slice(0, 80))"""
+
+
+@pytest.mark.parametrize("page", ["lab.html", "chapters/01_what_does_a_convnet_see.html"])
+def test_on_paper_no_line_is_cut_and_nothing_is_black(browser: Browser, book: Served, page: str) -> None:
     browser.look(width=720)
-    browser.open(f"{book.address}/{addresses(Project())[1]}")
+    browser.open(f"{book.address}/{page}")
     browser.call("Emulation.setEmulatedMedia", media="print", features=[])
     browser.evaluate("document.documentElement.dataset.theme = 'dark'")
     assert browser.evaluate(CUT) == []
+    assert browser.evaluate(DARK) == []
     state = browser.evaluate(STATE)
     assert brightness(state["background"]) > 250
     assert brightness(state["color"]) < 60
