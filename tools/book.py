@@ -29,6 +29,9 @@ from tools.course import colab_run, editions, figures, slides
 from tools.course import make as course
 from tools.project import ROOT, BookError, Project
 
+PLAIN = ("book", "test", "check", "links", "colab", "build", "notebooks", "course", "slides", "editions", "figures")
+"""The commands that take no options."""
+
 CHAPTERS = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
 # A worker takes a core and up to 3 GB: two at least, four at most.
 WORKERS = str(min(4, max(2, os.cpu_count() or 2)))
@@ -43,19 +46,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in (
-        "book",
-        "test",
-        "check",
-        "links",
-        "colab",
-        "build",
-        "notebooks",
-        "course",
-        "slides",
-        "editions",
-        "figures",
-    ):
+    for name in PLAIN:
         commands.add_parser(name)
     commands.add_parser("serve").add_argument("--port", type=int, default=8000)
     colabs = commands.add_parser("colab-run")

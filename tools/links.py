@@ -1,14 +1,11 @@
 """The links that lead out of the book, each tried once by Sphinx: what is found broken needs a network to be found."""
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-from tools.project import ROOT, BookError, Project
-from tools.site import RUN
+from tools.project import BookError, Project
+from tools.site import jupyter_book
 
 OUT = ("http://", "https://")
 
@@ -17,14 +14,7 @@ def check(project: Project) -> None:
     """Try every link; raises BookError, after showing them, if some are broken, or if none could be reached."""
     print("Trying the links that lead out of the book (minutes) ...", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        options = ["--builder", "linkcheck", "--all", "--path-output", folder]
-        subprocess.run(
-            [sys.executable, "-c", RUN, "build", str(project.root), *options],
-            env={**os.environ, "PYTHONUTF8": "1", "PYTHONPATH": os.pathsep.join([str(project.root), str(ROOT)])},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        jupyter_book(project, Path(folder), "--builder", "linkcheck")
         found = list(Path(folder).rglob("output.json"))
         if not found:
             raise BookError("The links could not be tried: see what `python -m tools.book build` says.")

@@ -39,11 +39,10 @@ def fingerprint(project: Project) -> str:
     return digest(parts)
 
 
-def jupyter_book(project: Project, target: Path) -> list[str]:
-    """Build every page into `target/_build/html`; the lines that tell of trouble."""
-    options = ["-W", "--keep-going", "-n", "--all", "--path-output", str(target)]
-    done = subprocess.run(
-        [sys.executable, "-c", RUN, "build", str(project.root), *options],
+def jupyter_book(project: Project, target: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run every page through Sphinx, into `target/_build`; what it printed, as text."""
+    return subprocess.run(
+        [sys.executable, "-c", RUN, "build", str(project.root), "--all", "--path-output", str(target), *options],
         # The book's own package for autodoc, and the workshop for `_ext`.
         env={**os.environ, "PYTHONUTF8": "1", "PYTHONPATH": os.pathsep.join([str(project.root), str(ROOT)])},
         stdin=subprocess.DEVNULL,
@@ -52,6 +51,11 @@ def jupyter_book(project: Project, target: Path) -> list[str]:
         encoding="utf-8",
         errors="replace",
     )
+
+
+def pages(project: Project, target: Path) -> list[str]:
+    """Build every page into `target/_build/html`; the lines that tell of trouble."""
+    done = jupyter_book(project, target, "-W", "--keep-going", "-n")
     lines = ANSI.sub("", done.stdout).splitlines()
     trouble = [line.replace(f"{project.root}{os.sep}", "") for line in lines if TROUBLE.search(line)]
     return trouble or (lines[-15:] if done.returncode else [])
@@ -73,7 +77,7 @@ def build(project: Project) -> None:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     record.unlink(missing_ok=True)
-    trouble = jupyter_book(project, target)
+    trouble = pages(project, target)
     if (target / "_build" / "html" / "index.html").is_file():
         shutil.rmtree(project.site, ignore_errors=True)
         os.replace(target / "_build" / "html", project.site)

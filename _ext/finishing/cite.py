@@ -5,7 +5,7 @@ from html import escape
 from urllib.parse import quote
 
 import yaml
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 
 from finishing.head import address
 from finishing.page import Page
@@ -25,7 +25,7 @@ def citation(page: Page) -> None:
     if not page.name.startswith("chapters/") or not path.is_file() or heading is None:
         return
     cite = yaml.safe_load(path.read_text("utf-8"))
-    title = "".join(heading.find_all(string=True, recursive=False)).strip()
+    title = words(heading)
     authors = " and ".join(a.get("name") or f"{a['given-names']} {a['family-names']}" for a in cite["authors"])
     year = str(cite.get("date-released", date.today()))[:4]
     entry = (
@@ -48,10 +48,15 @@ def questions(page: Page) -> None:
     if not page.name.startswith("chapters/"):
         return
     for heading in page.article.select("h2"):
-        section = "".join(map(str, heading.find_all(string=True, recursive=False))).strip()
-        link = page.soup.new_tag("a", attrs={"class": "headerlink", "href": issue(page, f", {section}"), "title": ASK})
+        where = issue(page, f", {words(heading)}")
+        link = page.soup.new_tag("a", attrs={"class": "headerlink", "href": where, "title": ASK})
         link.string = "?"
         heading.append(link)
+
+
+def words(heading: Tag) -> str:
+    """A heading without its number and its links."""
+    return "".join(map(str, heading.find_all(string=True, recursive=False))).strip()
 
 
 def issue(page: Page, where: str) -> str:
