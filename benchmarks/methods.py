@@ -21,6 +21,7 @@ from torch import Tensor, nn
 import saliency_lib as sl
 from benchmarks.saliency import Published
 from benchmarks.timing import Comparison, arguments, duration, report
+from saliency_lib.methods.quadratures import FIXED
 
 STEPS, PATCH = 50, 32
 SIZES = (1, 4, 8, 16, 25, 50)
@@ -142,10 +143,12 @@ def report_gaps(steps: int = 100) -> None:
     """Print how far integrated gradients are from complete."""
     model = sl.load_model()
     images = torch.cat([sl.to_tensor(sl.sample_photo(name)) for name in PHOTOS])
-    shares = sl.integrated_gradients(model, images, steps=steps)
-    gaps = sl.completeness_gap(model, images, shares)
     print(f"\ncompleteness gap of integrated gradients at {steps} steps from black")
-    print(", ".join(f"{name} {100 * gap:.2f} %" for name, gap in zip(PHOTOS, gaps.tolist(), strict=True)))
+    for quadrature in (*FIXED, "adaptive"):
+        shares = sl.integrated_gradients(model, images, steps=steps, quadrature=quadrature)
+        gaps = 100 * sl.completeness_gap(model, images, shares)
+        each = ", ".join(f"{name} {gap:.2f} %" for name, gap in zip(PHOTOS, gaps.tolist(), strict=True))
+        print(f"{quadrature:<16}{each}, mean {gaps.mean():.2f} %", flush=True)
 
 
 def main(command: list[str] | None = None) -> int:

@@ -40,6 +40,8 @@ FARTHEST = 1e18
 MANY = 10**6
 """Most steps, samples or pieces of anything: more would never end."""
 
+_NO_LISTS = (str, bytes, set, frozenset, Mapping)
+
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 80
 
@@ -87,7 +89,7 @@ def number(
 def numbers(name: str, values: Any, count: int | None = None, **limits: Any) -> tuple[float, ...]:
     """Finite numbers, one or more, or as many as `count`; `limits` as in `number`."""
     try:
-        found = None if isinstance(values, str | bytes | set | frozenset | Mapping) else tuple(values)
+        found = None if isinstance(values, _NO_LISTS) else tuple(values)
     except (TypeError, RuntimeError):
         found = None
     if not found or count not in (None, len(found)):
@@ -111,8 +113,7 @@ def some_of(kind: str, names: Any, known: Collection[str], error: Kind = Salienc
 
 def listed(name: str, values: Any, error: Kind = SaliencyError) -> list[Any]:
     """Things in an order, of whatever kind: no text, no set, no numbers of an array."""
-    unordered = str | bytes | set | frozenset | Mapping | Tensor | np.ndarray
-    if isinstance(values, unordered) or not isinstance(values, Iterable):
+    if isinstance(values, (*_NO_LISTS, Tensor, np.ndarray)) or not isinstance(values, Iterable):
         raise error(f"{name} should be a list, and is {shown(values)}")
     return list(values)
 

@@ -1,6 +1,7 @@
 """Gradient times input, SmoothGrad, integrated gradients, occlusion: closed forms, slow loops, Captum."""
 
 import gc
+import itertools
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -15,9 +16,10 @@ from torch import Tensor, nn
 
 import saliency_lib as sl
 from saliency_lib.cli import main
-from saliency_lib.methods.integrated_gradients import QUADRATURES, IntegratedGradients
+from saliency_lib.methods.integrated_gradients import IntegratedGradients
 from saliency_lib.methods.method import methods
 from saliency_lib.methods.occlusion import Occlusion
+from saliency_lib.methods.quadratures import FIXED, next_nodes, trapezoids
 from saliency_lib.methods.smoothgrad import SmoothGrad
 
 METHODS: dict[str, Callable[..., Tensor]] = {
@@ -25,8 +27,12 @@ METHODS: dict[str, Callable[..., Tensor]] = {
     "smoothgrad": lambda *given, **more: sl.smoothgrad(*given, samples=5, **more),
     "smoothgrad-squared": lambda *given, **more: sl.smoothgrad(*given, samples=5, squared=True, **more),
     "integrated-gradients": lambda *given, **more: sl.integrated_gradients(*given, steps=5, baseline="noise", **more),
+    "integrated-gradients-adaptive": lambda *given, **more: sl.integrated_gradients(
+        *given, steps=12, baseline="noise", quadrature="adaptive", **more
+    ),
     "occlusion": lambda *given, **more: sl.occlusion(*given, patch=3, stride=2, **more),
 }
+NAMED = [name for name in METHODS if not name.endswith("adaptive")]
 BATCHED = [name for name in METHODS if name != "gradient-times-input"]
 CAPTUMS = {"gauss-legendre": "gausslegendre", "midpoint": "riemann_middle"}
 
@@ -137,10 +143,10 @@ def test_the_quadrature_is_exact_where_the_integrand_is_a_polynomial() -> None:
     assert sl.completeness_gap(nn.Identity(), image, two, fourth).item() < 1e-12
 
 
-@pytest.mark.parametrize("quadrature", QUADRATURES)
+@pytest.mark.parametrize("quadrature", FIXED)
 @pytest.mark.parametrize("steps", [1, 2, 7, 100])
 def test_a_quadrature_is_exact_for_lines_and_nearly_so_for_cubes(quadrature: str, steps: int) -> None:
-    nodes, weights = QUADRATURES[quadrature](steps)
+    nodes, weights = FIXED[quadrature](steps)
     assert len(nodes) == len(weights) == steps
     assert 0 < nodes.min() <= nodes.max() < 1
     assert weights.sum() == pytest.approx(1)
@@ -150,9 +156,84 @@ def test_a_quadrature_is_exact_for_lines_and_nearly_so_for_cubes(quadrature: str
 
 def test_graded_steps_are_small_near_the_baseline() -> None:
     """Four cells between 0, 1/64, 8/64, 27/64 and 1."""
-    nodes, weights = QUADRATURES["graded"](4)
+    nodes, weights = FIXED["graded"](4)
     assert (128 * nodes).tolist() == [1, 9, 35, 91]
     assert (64 * weights).tolist() == [1, 7, 19, 37]
+
+
+class Kinked(nn.Module):
+    """S = min(I / width, 1) at one pixel of one channel: all made in the first `width` of the way from black."""
+
+    def __init__(self, width: float) -> None:
+        super().__init__()
+        self.width = width
+
+    def forward(self, images: Tensor) -> Tensor:
+        return (images / self.width).clamp(max=1).flatten(1)
+
+
+@pytest.mark.parametrize("width", [0.013, 0.21, 0.77])
+def test_adaptive_steps_find_where_the_score_is_made(width: float) -> None:
+    """Trapezoids are exact but for the cell with the kink, and that one is halved in every round."""
+    one = torch.ones(1, 1, 1, 1, dtype=torch.float64)
+    for steps in (9, 17, 41, 97):
+        found = sl.integrated_gradients(Kinked(width), one, 0, steps=steps, quadrature="adaptive")
+        halvings = (steps - 9) // 8
+        assert abs(found.item() - 1) <= (1 - (7 / 8) ** 3) / 2 / width / 2**halvings
+    equal = sl.integrated_gradients(Kinked(width), one, 0, steps=97, quadrature="graded")
+    assert abs(found.item() - 1) < abs(equal.item() - 1)
+
+
+def test_adaptive_steps_are_the_greedy_ones_written_out() -> None:
+    """On the tanh network with two pixels, by a list that is searched through for the worst cell again and again."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 1)).double()
+    image = torch.tensor([[[[0.9, 0.4]]]], dtype=torch.float64)
+
+    def ask(a: float) -> tuple[float, float, float, Tensor]:
+        x = (a * image).requires_grad_()
+        S = network(x)[0, 0]
+        (w,) = torch.autograd.grad(S, x)
+        return a, S.item(), (w * image).sum().item(), w
+
+    seen = [ask((k / 8) ** 3) for k in range(9)]
+    while len(seen) < 30:
+        seen.sort(key=lambda one: one[0])
+        cells = list(itertools.pairwise(seen))
+        cells.sort(key=lambda c: -abs((c[1][0] - c[0][0]) * (c[0][2] + c[1][2]) / 2 - (c[1][1] - c[0][1])))
+        seen += [ask((left[0] + right[0]) / 2) for left, right in cells[: min(8, 30 - len(seen))]]
+    seen.sort(key=lambda one: one[0])
+    mean = sum((right[0] - left[0]) * (left[3] + right[3]) / 2 for left, right in itertools.pairwise(seen))
+    found = sl.integrated_gradients(network, image, 0, steps=30, quadrature="adaptive")
+    assert relative(found, image * mean) < 1e-12
+
+
+def test_of_cells_that_err_alike_the_widest_are_halved() -> None:
+    """Where the score is linear no trapezoid errs; nodes come in any order, and each counts for its neighborhood."""
+    a = [1.0, 0.0, 0.5, 0.75]
+    assert next_nodes(a, [2 * x for x in a], [2.0] * 4, 1) == [0.25]
+    assert next_nodes(a, [2 * x for x in a], [2.0] * 4, 2) == [0.25, 0.625]
+    assert next_nodes(a, [2 * x for x in a], [2.0, 2.0, 2.0, 9.0], 2) == [0.625, 0.875]
+    assert len(next_nodes(a, a, a, 100)) == 3
+    assert trapezoids(a).tolist() == [0.125, 0.25, 0.375, 0.25]
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 64])
+def test_adaptive_steps_do_not_depend_on_the_batch_size(net: nn.Module, images: Tensor, batch_size: int) -> None:
+    model, pictures = net.double(), images.double()
+    settings = {"steps": 40, "baseline": ["black", "noise"], "quadrature": "adaptive"}
+    expected = sl.integrated_gradients(model, pictures, **settings)  # type: ignore[arg-type]
+    found = sl.integrated_gradients(model, pictures, batch_size=batch_size, **settings)  # type: ignore[arg-type]
+    assert relative(found, expected) < 1e-10
+
+
+def test_a_hundred_adaptive_steps_are_complete_to_a_hundredth(embedded: sl.Classifier) -> None:
+    """Of the photo on which the graded ones leave most."""
+    photo = sl.to_tensor(sl.sample_photo("flower"))
+    gaps = {}
+    for quadrature in ("graded", "adaptive"):
+        shares = sl.integrated_gradients(embedded, photo, steps=100, quadrature=quadrature)
+        gaps[quadrature] = sl.completeness_gap(embedded, photo, shares).item()
+    assert gaps["adaptive"] < 0.01 < gaps["graded"]
 
 
 def test_the_noise_has_the_size_asked_for_and_is_one_for_all_images(net: nn.Module) -> None:
@@ -226,7 +307,7 @@ def test_every_kind_of_target(name: str, net: nn.Module, images: Tensor) -> None
         of(net, images, 5)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", NAMED)
 def test_a_method_is_found_by_its_name(name: str, net: nn.Module, images: Tensor) -> None:
     assert name in methods()
     given: dict[str, dict[str, Any]] = {
@@ -242,7 +323,7 @@ def test_a_method_is_found_by_its_name(name: str, net: nn.Module, images: Tensor
     assert torch.equal(found.answer.scores, net(images))
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", NAMED)
 def test_from_the_command_line(name: str, tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "map.png"
     assert main(["saliency", "bee", "--model", "creature_convnet", "--method", name, "--out", str(out)]) == 0
@@ -329,7 +410,11 @@ def test_a_bar_is_shown_where_it_is_wanted(net: nn.Module, images: Tensor, capsy
         (lambda *g: sl.integrated_gradients(*g, baseline="green"), "use 'black', 'gray', 'blurred', 'noise'"),
         (lambda *g: sl.integrated_gradients(*g, baseline=[]), "no baseline"),
         (lambda *g: sl.integrated_gradients(*g, baseline=torch.zeros(1, 3, 4, 4)), "expected a baseline"),
-        (lambda *g: sl.integrated_gradients(*g, quadrature="simpson"), "use 'graded', 'midpoint', 'gauss-legendre'"),
+        (
+            lambda *g: sl.integrated_gradients(*g, quadrature="simpson"),
+            "use 'graded', 'midpoint', 'gauss-legendre', 'adaptive'",
+        ),
+        (lambda *g: sl.integrated_gradients(*g, steps=1, quadrature="adaptive"), "at least 2"),
         (lambda *g: sl.occlusion(*g, patch=2, stride=3), "do not cover"),
         (lambda *g: sl.occlusion(*g, patch=9), "do not cover"),
         (lambda *g: sl.occlusion(*g, value=[0.1, 0.2]), "one a channel"),

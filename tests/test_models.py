@@ -130,6 +130,29 @@ def test_same_padding_is_tensorflows(kernel: int, stride: tuple[int, int], group
         assert relative(fast(x), expected) < 1e-12
 
 
+def test_activations_overwrite_only_what_nobody_has_seen(embedded: sl.Classifier) -> None:
+    """Without a graph the convolution's own output goes; with a graph, or a hook on either side, it stays as it was."""
+    block = embedded.get_submodule("network.blocks.1.0")
+    conv, relu = block.get_submodule("depthwise"), block.get_submodule("bn2")
+    x = torch.randn(1, 96, 8, 8)
+    z = conv(x)
+    expected = z.clamp(0, 6)
+    assert (z < 0).any()
+    assert torch.equal(relu(z), expected)
+    assert not torch.equal(z, expected)
+    with torch.no_grad():
+        for seen in (conv.register_forward_hook, relu.register_forward_hook, relu.register_forward_pre_hook):
+            kept: list[Any] = []
+            hook = seen(lambda *given, kept=kept: kept.append(given))
+            assert torch.equal(relu(conv(x)), expected)
+            hook.remove()
+            held = kept[0][2] if seen == conv.register_forward_hook else kept[0][1][0]
+            assert torch.equal(held, z)
+        y = conv(x)
+        assert torch.equal(relu(y), expected)
+        assert torch.equal(y, expected)
+
+
 def test_no_batch_norm_is_left(embedded: sl.Classifier, published: nn.Module) -> None:
     def count(model: nn.Module) -> int:
         return sum(isinstance(module, nn.BatchNorm2d) for module in model.modules())

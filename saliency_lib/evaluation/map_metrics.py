@@ -166,5 +166,5 @@ def _numbers(
     S = torch.empty(count, len(images), dtype=torch.float64)
     asked = VersionMethod(model, images, batch_size=batch_size, progress=False)
     for seen in asked.numbers(versions, count, target):
-        S[seen.version, seen.row] = seen.result.double()
+        S[seen.version, seen.row] = seen.S.double()
     return S

@@ -71,7 +71,7 @@ class Occlusion(VersionMethod):
         squares = self.squares()
         S = torch.empty(1 + len(squares), len(self.I), dtype=self.I.dtype)
         for seen in self.numbers(self._covered(), len(S), target):
-            S[seen.version, seen.row] = seen.result
+            S[seen.version, seen.row] = seen.S
         fall, count = torch.zeros_like(self.I[:, 0]), torch.zeros_like(self.I[0, 0])
         for (y, x), drop in zip(squares, (S[0] - S[1:]).to(fall), strict=True):
             fall[:, y, x] += drop[:, None, None]

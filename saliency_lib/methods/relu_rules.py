@@ -30,7 +30,7 @@ from torch.overrides import TorchFunctionMode, _pop_mode, _push_mode
 
 from saliency_lib.checks import function, one_of
 from saliency_lib.errors import ModelError, SaliencyError
-from saliency_lib.methods.hidden import find_hidden, is_sum_with_modulus, tensors
+from saliency_lib.methods.hidden import find_hidden, is_sum_with_modulus, nodes
 
 Rule = Callable[[Tensor, Tensor], Tensor]
 """From the upstream signal g and the pre-activation z, both shaped alike, to the downstream signal."""
@@ -71,11 +71,7 @@ class _RuledReLU(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None, None]:
         (z,) = ctx.saved_tensors
-        downstream = _downstream(ctx.rule, upstream[0], z, ctx.bound)
-        if not isinstance(downstream, Tensor) or downstream.shape != z.shape:
-            got = tuple(downstream.shape) if isinstance(downstream, Tensor) else type(downstream).__name__
-            raise SaliencyError(f"a rule returns a tensor shaped like g and z, {tuple(z.shape)}, and this one {got}")
-        return downstream, None, None, None
+        return _downstream(ctx.rule, upstream[0], z, ctx.bound), None, None, None
 
 
 def _downstream(rule: Rule, g: Tensor, z: Tensor, bound: float | None) -> Tensor:
@@ -83,11 +79,15 @@ def _downstream(rule: Rule, g: Tensor, z: Tensor, bound: float | None) -> Tensor
     if rule is deconvnet:
         return g.clamp(min=0)
     if rule is guided and bound is None:
-        return torch.ops.aten.threshold_backward(g, z, 0).clamp_(min=0)
+        return torch.ops.aten.threshold_backward.default(g, z, 0).clamp_(min=0)
     if rule is guided:
-        return torch.ops.aten.hardtanh_backward(g, z, 0, bound).clamp_(min=0)
+        return torch.ops.aten.hardtanh_backward.default(g, z, 0, bound).clamp_(min=0)
     # An activation at or above its bound does not respond either: the rule is told that it was off.
-    return rule(g, z if bound is None else torch.where(z < bound, z, 0))
+    result = rule(g, z if bound is None else torch.where(z < bound, z, 0))
+    if not isinstance(result, Tensor) or result.shape != z.shape:
+        got = tuple(result.shape) if isinstance(result, Tensor) else type(result).__name__
+        raise SaliencyError(f"a rule returns a tensor shaped like g and z, {tuple(z.shape)}, and this one {got}")
+    return result
 
 
 _open: ContextVar[tuple["relu_rule", ...]] = ContextVar("open rules", default=())
@@ -136,7 +136,7 @@ class relu_rule(TorchFunctionMode):
         if call is None:
             result = func(*args, **kwargs)
             if func in _UNDEFINED:  # it keeps its derivative, as `others` says
-                self.seen.update(value.grad_fn for value in tensors([result]) if value.grad_fn is not None)
+                self.seen.update(nodes([result]))
             return result
         z, bound, changes_input = call
         if self.rule not in RULES.values() and _is_checkpointed():
@@ -149,8 +149,7 @@ class relu_rule(TorchFunctionMode):
 
     def _refuse_hidden(self, func: Callable, values: list[Any]) -> None:
         """Raise `ModelError` if these values come from where no rule reaches."""
-        functions = self.others == "raise"
-        found = find_hidden(values, self.seen, self.since, functions=functions)
+        found = find_hidden(values, self.seen, self.since, functions=self.others == "raise")
         if found is None and func in _SUMS and is_sum_with_modulus(values):
             found = "x + |x| is twice a ReLU, and no rule reaches it"
         if found is not None:
@@ -266,10 +265,12 @@ def _as_relu(func: Callable, args: tuple, kwargs: Mapping[str, Any]) -> tuple[Te
     if func not in _CALLS:
         return None
     names, absent = _CALLS[func]
-    given = dict(zip(names, args, strict=False)) | {_OTHER_NAMES.get(key, key): value for key, value in kwargs.items()}
-    call = absent | given
+    call = absent.copy()
+    call.update(zip(names, args, strict=False))
+    for name, value in kwargs.items():
+        call[_OTHER_NAMES.get(name, name)] = value
     low, high, z = _plain(call["min"]), _plain(call["max"]), call["input"]
-    if "out" in given or call.get("threshold", 0) != 0 or call.get("value", 0) != 0:
+    if "out" in call or call.get("threshold", 0) != 0 or call.get("value", 0) != 0:
         return None  # autograd refuses the first; the others are no max(z, 0)
     starts_at_zero = isinstance(low, int | float) and low == 0
     bounded = isinstance(high, int | float) and high > 0
@@ -280,6 +281,8 @@ def _as_relu(func: Callable, args: tuple, kwargs: Mapping[str, Any]) -> tuple[Te
 
 def _plain(bound: Any) -> Any:
     """A bound as Python's number, if it is one: clamp takes NumPy's numbers and tensors too."""
+    if bound is None or isinstance(bound, float):
+        return bound
     if isinstance(bound, Tensor) and bound.numel() and not bound.requires_grad:
         return bound.flatten()[0].item() if (bound == bound.flatten()[0]).all() else bound
     return bound.item() if hasattr(bound, "dtype") and not isinstance(bound, Tensor) else bound

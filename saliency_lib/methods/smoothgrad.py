@@ -61,7 +61,7 @@ class SmoothGrad(VersionMethod):
         """The mean over the samples of dS / dI or, for the square, of its square, (N, C, H, W)."""
         total = torch.zeros_like(self.I)
         for seen in self.gradients(self.noisy(), self.samples, target):
-            total[seen.row] += seen.result**self.power
+            total[seen.row] += seen.gradient**self.power
         return covering(total / self.samples, self.images)
 
 

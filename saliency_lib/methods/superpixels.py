@@ -82,7 +82,7 @@ class SuperpixelMethod(VersionMethod):
         """S of every coalition, for each image (samples,) in float64."""
         S = [np.empty(len(coalitions)) for coalitions in self.coalitions]
         for seen in self.numbers_of(self._versions(), sum(map(len, S)), target):
-            S[seen.row][seen.version] = seen.result.item()
+            S[seen.row][seen.version] = seen.S.item()
         return S
 
     def weights(self, target: Target = None) -> list[Tensor]:

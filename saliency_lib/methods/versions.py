@@ -33,11 +33,12 @@ from saliency_lib.targets import (
 
 
 class Seen(NamedTuple):
-    """What came of version number `version` of image number `row`: its number S, or the gradient of that."""
+    """What came of version number `version` of image number `row`: its number S and, if asked for, dS / dI."""
 
     version: int
     row: int
-    result: Tensor
+    S: Tensor
+    gradient: Tensor
 
 
 Version = tuple[int, int, Tensor]
@@ -68,32 +69,45 @@ class VersionMethod(Method):
 
     def numbers(self, versions: Iterable[Tensor], count: int, target: Target) -> Iterator[Seen]:
         """S of each of `count` versions (N, C, H, W) of the images."""
-        return self._each(_singly(versions), count * len(self.I), target, differentiate=False)
+        return self.numbers_of(_singly(versions), count * len(self.I), target)
 
     def numbers_of(self, versions: Iterable[Version], count: int, target: Target) -> Iterator[Seen]:
         """S of each of `count` versions in all, where the images do not have as many of them each."""
-        return self._each(iter(versions), count, target, differentiate=False)
+        return self._each(versions, count, target, differentiate=False)
 
     def gradients(self, versions: Iterable[Tensor], count: int, target: Target) -> Iterator[Seen]:
-        """dS / dI (C, H, W) at each of `count` versions (N, C, H, W) of the images."""
+        """S, and dS / dI (C, H, W), at each of `count` versions (N, C, H, W) of the images."""
         return self._each(_singly(versions), count * len(self.I), target, differentiate=True)
 
-    def _each(self, versions: Iterator[Version], count: int, target: Target, *, differentiate: bool) -> Iterator[Seen]:
-        batches = iter(lambda: list(islice(versions, self.batch_size)), [])
-        total = math.ceil(count / self.batch_size)
-        for batch in counted(batches, total, "batch", self.progress):
-            places, rows, images = zip(*batch, strict=True)
-            results = self._results(torch.stack(images), rows, target, differentiate)
-            yield from map(Seen, places, rows, results)
+    def gradients_of(self, versions: Iterable[Version], target: Target) -> Iterator[Seen]:
+        """The same for a few versions, without a bar."""
+        for batch in self._batches(versions):
+            yield from self._ask(batch, target, differentiate=True)
 
-    def _results(self, images: Tensor, rows: tuple[int, ...], target: Target, differentiate: bool) -> Tensor:
-        """One result for each of a batch of versions; what is global changes back before anything is handed on."""
+    def _each(self, versions: Iterable[Version], count: int, target: Target, *, differentiate: bool) -> Iterator[Seen]:
+        total = math.ceil(count / self.batch_size)
+        for batch in counted(self._batches(versions), total, "batch", self.progress):
+            yield from self._ask(batch, target, differentiate)
+
+    def _batches(self, versions: Iterable[Version]) -> Iterator[list[Version]]:
+        left = iter(versions)
+        return iter(lambda: list(islice(left, self.batch_size)), [])
+
+    def _ask(self, batch: list[Version], target: Target, differentiate: bool) -> Iterator[Seen]:
+        """What comes of a batch of versions; what is global changes back before anything is handed on."""
+        places, rows, images = zip(*batch, strict=True)
+        S, gradients = self._results(torch.stack(images), rows, target, differentiate)
+        return map(Seen, places, rows, S, gradients)
+
+    def _results(
+        self, images: Tensor, rows: tuple[int, ...], target: Target, differentiate: bool
+    ) -> tuple[Tensor, Tensor]:
         with differentiating(self.model), torch.set_grad_enabled(differentiate):
             x = images.clone().requires_grad_(differentiate)
             with following(self.rule):
                 answer = ask(self.model, x, layers_of(target))
             S = select(answer, settled(target, self.answer, torch.tensor(rows)))
-            return gradient(S.sum(), x) if differentiate else S
+            return S.detach(), gradient(S.sum(), x) if differentiate else torch.empty_like(S)
 
 
 def _singly(versions: Iterable[Tensor]) -> Iterator[Version]:

@@ -147,6 +147,22 @@ class FastSameConv2d(nn.Module):
         return F.conv2d(x, kernel, self.bias, self.stride, (bottom, right), groups=self.groups)
 
 
+class FastReLU6(nn.ReLU6):
+    """The same function. It overwrites what the convolution before it has put out, if nobody else will ask for that.
+
+    That is where no graph is recorded and no hook has seen it. New memory for every activation takes a third of the
+    time of a forward pass of eight images, more than the arithmetic in it.
+    """
+
+    def __init__(self, before: nn.Module) -> None:
+        super().__init__()
+        self.before = (before,)  # not as a module of this one
+
+    def forward(self, x: Tensor) -> Tensor:
+        seen = self.before[0]._forward_hooks or self._forward_pre_hooks or self._forward_hooks
+        return F.relu6(x, inplace=not (seen or torch.is_grad_enabled()))
+
+
 def same_padding(x: Tensor, weight: Tensor, stride: tuple[int, ...]) -> list[tuple[int, int]]:
     """How many rows, and how many columns, of zeros before and after: the odd one after."""
     padding = []
@@ -261,5 +277,6 @@ def _fold_batch_norms(block: nn.Module) -> None:
             conv.weight, conv.bias = fuse_conv_bn_weights(
                 conv.weight, conv.bias, mean, variance, module.eps, module.weight, module.bias
             )
-            setattr(block, conv_name, FastSameConv2d(conv) if isinstance(conv, SameConv2d) else conv)
-            setattr(block, name, nn.ReLU6() if isinstance(module, BatchNormReLU6) else nn.Identity())
+            fast = FastSameConv2d(conv) if isinstance(conv, SameConv2d) else conv
+            setattr(block, conv_name, fast)
+            setattr(block, name, FastReLU6(fast) if isinstance(module, BatchNormReLU6) else nn.Identity())
