@@ -180,8 +180,8 @@ def asked() -> Iterator[Asked]:
     yield Asked("smoothgrad", sl.smoothgrad, quick, common | noisy | bars)
     path = {"steps": count(), "quadrature": never, "baseline": is_images, "seed": noisy["seed"]}
     yield Asked("integrated_gradients", sl.integrated_gradients, basic | {"steps": 2}, common | path | bars)
-    found = basic | {"steps": 2, "quadrature": "adaptive"}
-    yield Asked("integrated_gradients", sl.integrated_gradients, found, path | {"steps": count(2)} | bars)
+    adaptive = basic | {"steps": 2, "quadrature": "adaptive"}
+    yield Asked("integrated_gradients", sl.integrated_gradients, adaptive, {"steps": lambda v: is_int(v, 2, 1000)})
     yield Asked("completeness_gap", sl.completeness_gap, basic | {"attribution": images}, {"attribution": is_full})
     squares = {"patch": lambda v: v is None or is_int(v, 1, 16), "value": lambda v: is_number(v) or is_three(v)}
     yield Asked("occlusion", sl.occlusion, basic, common | squares | bars | {"stride": lambda v: v is None or v == 1})
