@@ -68,6 +68,22 @@ def test_deletion_and_insertion_by_hand() -> None:
     assert map_metrics.insertion(nn.Identity(), image, maps, mean).item() == pytest.approx(0.75)
 
 
+@pytest.mark.parametrize("of", [map_metrics.deletion, map_metrics.insertion])
+def test_what_is_the_same_for_all_maps_is_asked_for_once(of: Any, net: nn.Module, images: Tensor) -> None:
+    """Where both ends are known they count as half a step each, and are not asked for again."""
+    maps = torch.rand(len(images), *images.shape[2:])
+    asked: list[int] = []
+    hook = net.register_forward_hook(lambda module, inputs, output: asked.append(len(output)))
+    expected = of(net, images, maps, 1, steps=4)
+    alone, known = sum(asked), map_metrics.ends(net, images, 1)
+    asked.clear()
+    assert torch.equal(of(net, images, maps, 1, steps=4, known=known), expected)
+    hook.remove()
+    assert sum(asked) == alone - 3 * len(images)
+    moved = of(net, images, maps, 1, steps=4, known=(known[0] + 1, known[1]))
+    assert torch.allclose(moved, expected + 1 / 8)
+
+
 def test_deletion_and_insertion_are_the_slow_loop(net: nn.Module, images: Tensor) -> None:
     maps = torch.rand(3, 8, 8)
     for of, start, end in (

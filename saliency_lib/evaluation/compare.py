@@ -44,12 +44,13 @@ class Examined(NamedTuple):
     maps: Tensor
     shares: Tensor
     falls: Callable[[], tuple[Tensor, Tensor]]
+    ends: Callable[[], tuple[Tensor, Tensor]]
     batch_size: int
 
-    @property
-    def asked(self) -> Target:
-        """The probability of the class or, where there is none, its number."""
-        return self.labels if self.model.head.kind == "numbers" else posterior(self.labels)
+
+def _asked(model: Model, labels: Tensor) -> Target:
+    """The probability of the class or, where there is none, its number."""
+    return labels if model.head.kind == "numbers" else posterior(labels)
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,11 @@ def _sensitivity(at: Examined) -> Tensor:
 
 
 def _area(of: Callable[..., Tensor]) -> Callable[[Examined], Tensor]:
-    return lambda at: of(at.model, at.images, at.maps, at.asked, steps=STEPS, batch_size=at.batch_size)
+    def measure(at: Examined) -> Tensor:
+        more = {"steps": STEPS, "batch_size": at.batch_size, "known": at.ends()}
+        return of(at.model, at.images, at.maps, _asked(at.model, at.labels), **more)
+
+    return measure
 
 
 METRICS = {
@@ -111,7 +116,7 @@ class Comparison:
     model_name: str
     at_a_time: int
     unit = "map"
-    _falls: dict[tuple[str, ...], tuple[Tensor, Tensor]] = field(default_factory=dict)
+    _known: dict[tuple[str | int, ...], Any] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -168,16 +173,24 @@ class Comparison:
         found = [picture.mask for picture in pictures if picture.mask is not None]
         batch_size = max(1, PIXELS // (images.shape[2] * images.shape[3]))
 
+        def once(name: str, of: Callable[[], tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+            """What is the same for all methods."""
+            key = name, *usable
+            if key not in self._known:
+                self._known[key] = of()
+            return self._known[key]
+
         def falls() -> tuple[Tensor, Tensor]:
-            """They are the same for all methods."""
-            if tuple(usable) not in self._falls:
-                seen = map_metrics.falls(model, images, labels, squares=SQUARES, batch_size=batch_size)
-                self._falls[tuple(usable)] = seen
-            return self._falls[tuple(usable)]
+            P, fall = map_metrics.falls(model, images, labels, squares=SQUARES, batch_size=batch_size)
+            return self._known.setdefault(("squares", *P.shape), P), fall  # the same for all images of a size
+
+        def ends() -> tuple[Tensor, Tensor]:
+            return map_metrics.ends(model, images, _asked(model, labels), batch_size=batch_size)
 
         maps, shares = explainer.maps_and_shares(model, images, labels, batch_size)
         masks = torch.cat(found).to(maps.device) if len(found) == len(pictures) else None
-        at = Examined(model, explainer, images, labels, masks, maps, shares, falls, batch_size)
+        shared = (lambda: once("falls", falls)), (lambda: once("ends", ends))
+        at = Examined(model, explainer, images, labels, masks, maps, shares, *shared, batch_size)
         return {name: [round(value, 9) for value in METRICS[name].of(at).tolist()] for name in self.metrics}
 
     def again(self, done: Mapping[str, Record]) -> set[str]:

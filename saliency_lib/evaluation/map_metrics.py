@@ -51,18 +51,45 @@ def rank(maps: Tensor, masks: Tensor) -> Tensor:
     return (inside.gather(1, _order(maps)) * first).sum(1) / count[:, 0]
 
 
+def ends(model: nn.Module, images: Tensor, target: Target = None, *, batch_size: int = 8) -> tuple[Tensor, Tensor]:
+    """S of each image, and of gray in its place, (N,) each: deletion goes from one to the other, insertion back."""
+    of_images, of_gray = _numbers(model, images, (images, torch.full_like(images, GRAY)), 2, target, batch_size)
+    return of_images, of_gray
+
+
 def deletion(
-    model: nn.Module, images: Tensor, maps: Tensor, target: Target = None, *, steps: int = 10, batch_size: int = 8
+    model: nn.Module,
+    images: Tensor,
+    maps: Tensor,
+    target: Target = None,
+    *,
+    steps: int = 10,
+    batch_size: int = 8,
+    known: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
-    """The mean of S from the image (0) to gray (1), the pixels of the largest values first: (N,)."""
-    return _area(model, images, maps, target, images, torch.full_like(images, GRAY), steps, batch_size)
+    """The mean of S from the image (0) to gray (1), the pixels of the largest values first: (N,).
+
+    `known` are the `ends`, if somebody has asked for them before: they are the same for all maps.
+    """
+    of_images, of_gray = known or ends(model, images, target, batch_size=batch_size)
+    between = _between(model, images, maps, target, images, torch.full_like(images, GRAY), steps, batch_size)
+    return _mean(of_images, between, of_gray)
 
 
 def insertion(
-    model: nn.Module, images: Tensor, maps: Tensor, target: Target = None, *, steps: int = 10, batch_size: int = 8
+    model: nn.Module,
+    images: Tensor,
+    maps: Tensor,
+    target: Target = None,
+    *,
+    steps: int = 10,
+    batch_size: int = 8,
+    known: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
-    """The mean of S from gray (0) to the image (1), the pixels of the largest values first: (N,)."""
-    return _area(model, images, maps, target, torch.full_like(images, GRAY), images, steps, batch_size)
+    """The mean of S from gray (0) to the image (1), the pixels of the largest values first: (N,); `known` as above."""
+    of_images, of_gray = known or ends(model, images, target, batch_size=batch_size)
+    between = _between(model, images, maps, target, torch.full_like(images, GRAY), images, steps, batch_size)
+    return _mean(of_gray, between, of_images)
 
 
 def falls(
@@ -131,7 +158,7 @@ def _order(maps: Tensor) -> Tensor:
     return shuffled[flat[:, shuffled].argsort(dim=1, descending=True, stable=True)]
 
 
-def _area(
+def _between(
     model: nn.Module,
     images: Tensor,
     maps: Tensor,
@@ -141,7 +168,7 @@ def _area(
     steps: int,
     batch_size: int,
 ) -> Tensor:
-    """The mean of S on the way from `start` to `end`, a share of 1 / steps of the pixels more each time: trapezoids."""
+    """S on the way from `start` to `end`, a share of 1 / steps of the pixels more each time: (steps - 1, N)."""
     if maps.shape != (len(images), *images.shape[2:]):
         raise SaliencyError(f"expected maps of the images' shape, and got {tuple(maps.shape)}")
     whole("steps", steps, 1)
@@ -151,11 +178,16 @@ def _area(
     )
 
     def versions() -> Iterator[Tensor]:
-        for step in range(steps + 1):
+        for step in range(1, steps):
             reached = (place < round(step / steps * order.shape[1])).view(len(images), 1, *images.shape[2:])
             yield torch.where(reached, end, start)
 
-    S = _numbers(model, images, versions(), steps + 1, target, batch_size)
+    return _numbers(model, images, versions(), steps - 1, target, batch_size)
+
+
+def _mean(first: Tensor, between: Tensor, last: Tensor) -> Tensor:
+    """By trapezoids, of numbers that lie equally far apart."""
+    S = torch.cat([first[None], between, last[None]])
     return (S[:-1] + S[1:]).mean(0) / 2
 
 
