@@ -110,15 +110,19 @@ def test_a_linear_network_has_closed_forms(images: Tensor) -> None:
     assert relative(sl.occlusion(model, images, 2, patch=2, value=0.25), expected) < 1e-4
 
 
-class Saturated(nn.Module):
-    """S = min(2 I, 1) at one pixel of one channel."""
+class Kinked(nn.Module):
+    """S = min(I / width, 1) at one pixel of one channel: all made in the first `width` of the way from black."""
+
+    def __init__(self, width: float) -> None:
+        super().__init__()
+        self.width = width
 
     def forward(self, images: Tensor) -> Tensor:
-        return (2 * images).clamp(max=1).flatten(1)
+        return (images / self.width).clamp(max=1).flatten(1)
 
 
 def test_integrated_gradients_see_what_saturation_hides_from_the_gradient() -> None:
-    model, one = Saturated(), torch.ones(1, 1, 1, 1)
+    model, one = Kinked(0.5), torch.ones(1, 1, 1, 1)
     assert sl.input_gradient(model, one, 0).item() == 0
     assert sl.gradient_times_input(model, one, 0).item() == 0
     assert sl.integrated_gradients(model, one, 0, steps=100).item() == pytest.approx(1, abs=0.02)  # half a cell's width
@@ -159,17 +163,6 @@ def test_graded_steps_are_small_near_the_baseline() -> None:
     nodes, weights = FIXED["graded"](4)
     assert (128 * nodes).tolist() == [1, 9, 35, 91]
     assert (64 * weights).tolist() == [1, 7, 19, 37]
-
-
-class Kinked(nn.Module):
-    """S = min(I / width, 1) at one pixel of one channel: all made in the first `width` of the way from black."""
-
-    def __init__(self, width: float) -> None:
-        super().__init__()
-        self.width = width
-
-    def forward(self, images: Tensor) -> Tensor:
-        return (images / self.width).clamp(max=1).flatten(1)
 
 
 @pytest.mark.parametrize("width", [0.013, 0.21, 0.77])
@@ -256,11 +249,11 @@ def test_no_image_depends_on_another(name: str, net: nn.Module, images: Tensor) 
 
 
 def test_the_blurred_baseline_keeps_what_is_flat_and_the_mean() -> None:
-    flat = IntegratedGradients(Saturated(), torch.full((1, 1, 40, 40), 0.3), baseline="blurred")
+    flat = IntegratedGradients(Kinked(0.5), torch.full((1, 1, 40, 40), 0.3), baseline="blurred")
     assert torch.allclose(flat.baselines[0], torch.tensor(0.3))
     point = torch.zeros(1, 1, 61, 61)
     point[..., 30, 30] = 1
-    (blurred,) = IntegratedGradients(Saturated(), point, baseline="blurred").baselines
+    (blurred,) = IntegratedGradients(Kinked(0.5), point, baseline="blurred").baselines
     offsets = torch.arange(61.0) - 30
     assert blurred.sum().item() == pytest.approx(1, abs=1e-4)
     assert (blurred.sum((0, 1, 2)) * offsets**2).sum().sqrt().item() == pytest.approx(61 / 20, rel=0.03)

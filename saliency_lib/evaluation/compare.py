@@ -173,12 +173,16 @@ class Comparison:
         found = [picture.mask for picture in pictures if picture.mask is not None]
         batch_size = max(1, PIXELS // (images.shape[2] * images.shape[3]))
 
-        def once(name: str, of: Callable[[], tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-            """What is the same for all methods."""
-            key = name, *usable
-            if key not in self._known:
-                self._known[key] = of()
-            return self._known[key]
+        def once(name: str, of: Callable[[], tuple[Tensor, Tensor]]) -> Callable[[], tuple[Tensor, Tensor]]:
+            """What is the same for all methods is asked for by the first that needs it."""
+
+            def known() -> tuple[Tensor, Tensor]:
+                key = name, *usable
+                if key not in self._known:
+                    self._known[key] = of()
+                return self._known[key]
+
+            return known
 
         def falls() -> tuple[Tensor, Tensor]:
             P, fall = map_metrics.falls(model, images, labels, squares=SQUARES, batch_size=batch_size)
@@ -189,7 +193,7 @@ class Comparison:
 
         maps, shares = explainer.maps_and_shares(model, images, labels, batch_size)
         masks = torch.cat(found).to(maps.device) if len(found) == len(pictures) else None
-        shared = (lambda: once("falls", falls)), (lambda: once("ends", ends))
+        shared = once("falls", falls), once("ends", ends)
         at = Examined(model, explainer, images, labels, masks, maps, shares, *shared, batch_size)
         return {name: [round(value, 9) for value in METRICS[name].of(at).tolist()] for name in self.metrics}
 

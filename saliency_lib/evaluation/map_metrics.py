@@ -71,9 +71,7 @@ def deletion(
 
     `known` are the `ends`, if somebody has asked for them before: they are the same for all maps.
     """
-    of_images, of_gray = known or ends(model, images, target, batch_size=batch_size)
-    between = _between(model, images, maps, target, images, torch.full_like(images, GRAY), steps, batch_size)
-    return _mean(of_images, between, of_gray)
+    return _area(model, images, maps, target, steps, batch_size, known, back=False)
 
 
 def insertion(
@@ -87,9 +85,7 @@ def insertion(
     known: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
     """The mean of S from gray (0) to the image (1), the pixels of the largest values first: (N,); `known` as above."""
-    of_images, of_gray = known or ends(model, images, target, batch_size=batch_size)
-    between = _between(model, images, maps, target, torch.full_like(images, GRAY), images, steps, batch_size)
-    return _mean(of_gray, between, of_images)
+    return _area(model, images, maps, target, steps, batch_size, known, back=True)
 
 
 def falls(
@@ -158,20 +154,26 @@ def _order(maps: Tensor) -> Tensor:
     return shuffled[flat[:, shuffled].argsort(dim=1, descending=True, stable=True)]
 
 
-def _between(
+def _area(
     model: nn.Module,
     images: Tensor,
     maps: Tensor,
     target: Target,
-    start: Tensor,
-    end: Tensor,
     steps: int,
     batch_size: int,
+    known: tuple[Tensor, Tensor] | None,
+    *,
+    back: bool,
 ) -> Tensor:
-    """S on the way from `start` to `end`, a share of 1 / steps of the pixels more each time: (steps - 1, N)."""
+    """The mean of S on the way from image to gray, or `back`: a share of 1 / steps of the pixels more each time."""
     if maps.shape != (len(images), *images.shape[2:]):
         raise SaliencyError(f"expected maps of the images' shape, and got {tuple(maps.shape)}")
     whole("steps", steps, 1)
+    way = [images, torch.full_like(images, GRAY)]
+    S = list(known or ends(model, images, target, batch_size=batch_size))
+    if back:
+        way.reverse()
+        S.reverse()
     order = _order(maps)
     place = torch.empty_like(order).scatter_(
         1, order, torch.arange(order.shape[1], device=order.device).expand_as(order)
@@ -180,15 +182,11 @@ def _between(
     def versions() -> Iterator[Tensor]:
         for step in range(1, steps):
             reached = (place < round(step / steps * order.shape[1])).view(len(images), 1, *images.shape[2:])
-            yield torch.where(reached, end, start)
+            yield torch.where(reached, way[1], way[0])
 
-    return _numbers(model, images, versions(), steps - 1, target, batch_size)
-
-
-def _mean(first: Tensor, between: Tensor, last: Tensor) -> Tensor:
-    """By trapezoids, of numbers that lie equally far apart."""
-    S = torch.cat([first[None], between, last[None]])
-    return (S[:-1] + S[1:]).mean(0) / 2
+    S[1:1] = _numbers(model, images, versions(), steps - 1, target, batch_size)
+    heights = torch.stack(S)
+    return (heights[:-1] + heights[1:]).mean(0) / 2  # trapezoids
 
 
 def _numbers(
