@@ -151,7 +151,7 @@ def test_every_page_of_the_book(browser: Browser, book: Served, page: str) -> No
     assert_quiet(visit, book.address)
     state = browser.evaluate(STATE)
     assert state["math"] >= state["formulas"]
-    assert (state["merrors"], state["raw"], state["stops"], state["cut"]) == ([], 0, 0, [])
+    assert (state["merrors"], state["raw"], state["stops"], state["cut"], state["wide"]) == ([], 0, 0, [], [])
     assert [image for image in state["images"] if not image["loaded"]] == []
     assert [image for image in state["images"] if alt_problem(image["alt"])] == []
     assert (state["headings"], state["theme"]) == (1, "light")
