@@ -62,7 +62,9 @@ class Browser:
         )
         self.ids = itertools.count(1)
         self.events: list[dict[str, Any]] = []
-        self.socket = websocket.create_connection(self._address(), timeout=60)
+        self.socket = websocket.create_connection(
+            self._address(), timeout=300
+        )  # a slow machine loads a network for a minute
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
         self.session: str | None = attached["sessionId"]
@@ -84,11 +86,11 @@ class Browser:
 
     def _address(self) -> str:
         ready = Path(self.profile) / "DevToolsActivePort"
-        for _ in range(300):
+        for _ in range(900):
             if ready.is_file() and len(lines := ready.read_text().splitlines()) == 2:
                 return f"ws://127.0.0.1:{lines[0]}{lines[1]}"
             time.sleep(0.1)
-        raise RuntimeError("Chromium did not start within 30 s")
+        raise RuntimeError("Chromium did not start within 90 s")
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Send a command and wait for its answer; events that come meanwhile are kept."""

@@ -118,18 +118,18 @@ CONTROLS = """(() => {
   const stops = [...all].filter((control) => control.type !== 'radio' || control.checked);
   return stops.filter((control) => control.checkVisibility()).length;
 })()"""
-TIMED = """(async () => {
-  const { network, drawings } = await lab.theCreatures();
-  const passes = [0, 1, 2, 3].map(() => {
-    const begun = performance.now();
-    network.gradient(network.run(drawings[0]), lab.cotangent(10, 0));
-    return Math.round(performance.now() - begun);
-  });
-  const slowest = { once: passes.sort((a, b) => a - b)[2] };
+COUNTED = """(async () => {
+  const { network } = await lab.theCreatures(), kind = Object.getPrototypeOf(network), own = {};
+  let passes = 0;
+  for (const name of ['run', 'gradient']) {
+    own[name] = kind[name];
+    kind[name] = function (...given) { passes++; return own[name].apply(this, given); };
+  }
+  const most = {};
   for (const place of document.querySelectorAll('.lab')) {
-    slowest[place.dataset.lab] = 0;
+    most[place.dataset.lab] = 0;
     for (const control of place.querySelectorAll('select, input')) {
-      const begun = performance.now();
+      passes = 0;
       if (control.type === 'radio' || control.type === 'checkbox') control.click();
       else if (control.type === 'range') {
         control.value = (Number(control.min) + 3 * Number(control.max)) / 4;
@@ -138,10 +138,11 @@ TIMED = """(async () => {
         control.selectedIndex = (control.selectedIndex + 1) % control.options.length;
         control.dispatchEvent(new Event('change', { bubbles: true }));
       }
-      slowest[place.dataset.lab] = Math.max(slowest[place.dataset.lab], Math.round(performance.now() - begun));
+      most[place.dataset.lab] = Math.max(most[place.dataset.lab], passes);
     }
   }
-  return slowest;
+  Object.assign(kind, own);
+  return most;
 })()"""
 
 
@@ -190,17 +191,16 @@ def test_a_page_whose_labs_are_not_seen_loads_no_network(browser: Browser, folde
     assert [Path(url).name for url in loaded] == ["empty.html", "view.js"]
 
 
-def test_every_control_is_worked_by_keys_and_answers_at_once(browser: Browser, folder: Path) -> None:
+def test_every_control_is_worked_by_keys_and_answers_in_a_few_passes(browser: Browser, folder: Path) -> None:
     browser.look()
     browser.open((folder / "page.html").as_uri())
     browser.evaluate(READY)
     for name in SMALL:
         reached = walk(browser, name)
         assert reached == browser.evaluate(CONTROLS % name), name
-    slowest = browser.evaluate(TIMED)
-    print(f"\nslowest answer of each lab, ms: {slowest}")
-    once = slowest.pop("once")
-    assert max(slowest.values()) < 5 * once  # in passes forward and back, of which one takes 20 to 60 ms
+    most = browser.evaluate(COUNTED)
+    print(f"\npasses forward or back until a control has answered, at most: {most}")
+    assert max(most.values()) == 3  # how long they take: benchmarks/lab.py
 
 
 def test_guess_forecast_and_fact(browser: Browser, folder: Path) -> None:
@@ -231,8 +231,11 @@ def test_without_scripts_the_prepared_picture_is_seen(browser: Browser, folder: 
     browser.call("Emulation.setScriptExecutionDisabled", value=True)
     browser.events.clear()
     browser.call("Page.navigate", url=(folder / "plain.html").as_uri())
-    time.sleep(1)
-    seen = browser.evaluate("document.images[0].naturalWidth")
+    for _ in range(100):
+        seen = browser.evaluate("document.images[0]?.complete ? document.images[0].naturalWidth : 0")
+        if seen:
+            break
+        time.sleep(0.1)
     browser.call("Emulation.setScriptExecutionDisabled", value=False)
     assert seen > 300
     assert "lab.js" not in [Path(url).name for url in visit(browser.events).requests]

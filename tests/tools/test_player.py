@@ -52,9 +52,9 @@ def press(browser: Browser) -> None:
 
 
 def wait(browser: Browser, condition: str) -> None:
-    """Wait until a condition holds in the page, or five seconds."""
+    """Wait until a condition holds in the page, or half a minute."""
     browser.evaluate(
-        f"new Promise((done) => {{ const start = Date.now(), look = () => ({condition}) || Date.now() - start > 5000"
+        f"new Promise((done) => {{ const start = Date.now(), look = () => ({condition}) || Date.now() - start > 30000"
         " ? done() : setTimeout(look, 50); look(); })"
     )
 
