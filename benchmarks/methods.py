@@ -24,7 +24,7 @@ from benchmarks.timing import Comparison, arguments, duration, report
 from saliency_lib.methods.quadratures import FIXED
 
 STEPS, PATCH = 50, 32
-SIZES = (1, 4, 8, 16, 25, 50)
+SIZES = (1, 2, 4, 5, 8, 16, 25, 50)
 """Versions of the image in one batch that Captum is tried with."""
 PHOTOS = ("chelsea", "coffee", "rocket", "bee", "flower")
 

@@ -33,7 +33,7 @@ from saliency_lib.images import covering
 from saliency_lib.methods.baselines import Baseline, baselines_of
 from saliency_lib.methods.quadratures import FIXED, MORE, first_nodes, next_nodes, rounds, trapezoids
 from saliency_lib.methods.relu_rules import AnyRule
-from saliency_lib.methods.versions import VersionMethod
+from saliency_lib.methods.versions import BATCH, VersionMethod
 from saliency_lib.models.counting import counted
 from saliency_lib.targets import Target
 
@@ -53,7 +53,7 @@ class IntegratedGradients(VersionMethod):
         steps: int = 50,
         quadrature: str = "graded",
         seed: int = 0,
-        batch_size: int = 8,
+        batch_size: int = BATCH,
         progress: bool | None = None,
         rule: AnyRule = None,
     ) -> None:
@@ -126,7 +126,7 @@ def integrated_gradients(
     steps: int = 50,
     quadrature: str = "graded",
     seed: int = 0,
-    batch_size: int = 8,
+    batch_size: int = BATCH,
     progress: bool | None = None,
     rule: AnyRule = None,
 ) -> Tensor:

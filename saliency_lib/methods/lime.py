@@ -23,6 +23,7 @@ from torch import Generator, Tensor, nn
 from saliency_lib.checks import MANY, number, whole
 from saliency_lib.methods.baselines import Baseline
 from saliency_lib.methods.superpixels import COUNT, SuperpixelMethod
+from saliency_lib.methods.versions import BATCH
 from saliency_lib.targets import Target
 
 SMALLEST = 1e-3
@@ -47,7 +48,7 @@ class Lime(SuperpixelMethod):
         superpixels: int = COUNT,
         baseline: Baseline = "gray",
         seed: int = 0,
-        batch_size: int = 8,
+        batch_size: int = BATCH,
         progress: bool | None = None,
     ) -> None:
         self.samples = whole("samples", samples, 2, MANY)
@@ -82,7 +83,7 @@ def lime(
     superpixels: int = COUNT,
     baseline: Baseline = "gray",
     seed: int = 0,
-    batch_size: int = 8,
+    batch_size: int = BATCH,
     progress: bool | None = None,
 ) -> Tensor:
     """By how much the score rises if the pixel's superpixel is shown, in a linear model around the image: (N, H, W).

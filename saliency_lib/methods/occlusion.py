@@ -23,7 +23,7 @@ from torch import Generator, Tensor, nn
 from saliency_lib.checks import numbers, shown, whole
 from saliency_lib.errors import SaliencyError
 from saliency_lib.methods.superpixels import COUNT, SuperpixelMethod
-from saliency_lib.methods.versions import VersionMethod
+from saliency_lib.methods.versions import BATCH, VersionMethod
 from saliency_lib.targets import Target
 
 
@@ -41,7 +41,7 @@ class Occlusion(VersionMethod):
         patch: int | None = None,
         stride: int | None = None,
         value: float | Sequence[float] = 0.5,
-        batch_size: int = 8,
+        batch_size: int = BATCH,
         progress: bool | None = None,
     ) -> None:
         super().__init__(model, images, batch_size=batch_size, progress=progress)
@@ -93,7 +93,7 @@ class SuperpixelOcclusion(SuperpixelMethod):
         segments: Tensor | None = None,
         superpixels: int = COUNT,
         value: float | Sequence[float] = 0.5,
-        batch_size: int = 8,
+        batch_size: int = BATCH,
         progress: bool | None = None,
     ) -> None:
         more = {"batch_size": batch_size, "progress": progress, "superpixels": superpixels}
@@ -118,7 +118,7 @@ def occlusion(
     stride: int | None = None,
     segments: Tensor | None = None,
     value: float | Sequence[float] = 0.5,
-    batch_size: int = 8,
+    batch_size: int = BATCH,
     progress: bool | None = None,
 ) -> Tensor:
     """How far the score falls on average when a piece over the pixel is covered, S(I) - S(I_P): (N, H, W), signed.

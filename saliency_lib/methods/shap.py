@@ -30,6 +30,7 @@ from saliency_lib.checks import MANY, whole
 from saliency_lib.errors import SaliencyError
 from saliency_lib.methods.baselines import Baseline
 from saliency_lib.methods.superpixels import COUNT, SuperpixelMethod
+from saliency_lib.methods.versions import BATCH
 from saliency_lib.targets import Target
 
 
@@ -49,7 +50,7 @@ class Shap(SuperpixelMethod):
         superpixels: int = COUNT,
         baseline: Baseline = "gray",
         seed: int = 0,
-        batch_size: int = 8,
+        batch_size: int = BATCH,
         progress: bool | None = None,
     ) -> None:
         self.samples = whole("samples", samples, 2, MANY)
@@ -109,7 +110,7 @@ def shap(
     superpixels: int = COUNT,
     baseline: Baseline = "gray",
     seed: int = 0,
-    batch_size: int = 8,
+    batch_size: int = BATCH,
     progress: bool | None = None,
 ) -> Tensor:
     """The Shapley value of the pixel's superpixel, its share in S(I) - S(I'): (N, H, W), signed.

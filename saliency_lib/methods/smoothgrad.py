@@ -22,7 +22,7 @@ from torch import Generator, Tensor, nn
 from saliency_lib.checks import MANY, number, seed_of, whole
 from saliency_lib.images import covering
 from saliency_lib.methods.relu_rules import AnyRule
-from saliency_lib.methods.versions import VersionMethod
+from saliency_lib.methods.versions import BATCH, VersionMethod
 from saliency_lib.targets import Target
 
 
@@ -41,7 +41,7 @@ class SmoothGrad(VersionMethod):
         samples: int = 50,
         noise: float = 0.15,
         seed: int = 0,
-        batch_size: int = 8,
+        batch_size: int = BATCH,
         progress: bool | None = None,
         rule: AnyRule = None,
     ) -> None:
@@ -54,7 +54,7 @@ class SmoothGrad(VersionMethod):
         random = Generator().manual_seed(self.seed)
         low, high = self.I.amin((1, 2, 3), keepdim=True), self.I.amax((1, 2, 3), keepdim=True)
         for _ in range(self.samples):
-            e = torch.randn(self.I.shape[1:], generator=random, dtype=torch.float64, device="cpu")
+            e = torch.randn(self.I.shape[1:], generator=random, dtype=torch.float32, device="cpu")
             yield self.I + self.noise * (high - low) * e.to(self.I)
 
     def attribution(self, target: Target = None) -> Tensor:
@@ -82,7 +82,7 @@ def smoothgrad(
     noise: float = 0.15,
     squared: bool = False,
     seed: int = 0,
-    batch_size: int = 8,
+    batch_size: int = BATCH,
     progress: bool | None = None,
     rule: AnyRule = None,
 ) -> Tensor:

@@ -17,7 +17,7 @@ from saliency_lib.checks import MANY, check_images, check_tensor, seed_of, whole
 from saliency_lib.errors import ImageError, SaliencyError
 from saliency_lib.images import covering
 from saliency_lib.methods.baselines import Baseline, baselines_of
-from saliency_lib.methods.versions import Version, VersionMethod
+from saliency_lib.methods.versions import BATCH, Version, VersionMethod
 from saliency_lib.targets import Target
 
 COUNT = 50
@@ -54,7 +54,7 @@ class SuperpixelMethod(VersionMethod):
         superpixels: int = COUNT,
         baseline: Baseline = "gray",
         seed: int = 0,
-        batch_size: int = 8,
+        batch_size: int = BATCH,
         progress: bool | None = None,
     ) -> None:
         super().__init__(model, images, batch_size=batch_size, progress=progress)
