@@ -98,12 +98,22 @@ def ensure(root: str = ROOT) -> str:
     return python
 
 
+def run(python: str, *command: str) -> int:
+    """Hand a command over to the environment; its exit status.
+
+    Compiled modules are kept, even where the caller's Python is told not to: what is not kept every process compiles
+    anew, and there are hundreds, each of which loads PyTorch, Jupyter or Sphinx.
+    """
+    surroundings = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return subprocess.call([python, "-m", "tools.book", *command], cwd=ROOT, env=surroundings)
+
+
 def main() -> None:
     """Prepare the environment, then hand the command over to it."""
     require_python(tuple(sys.version_info[:2]))
     python = ensure()
     try:
-        sys.exit(subprocess.call([python, "-m", "tools.book", *sys.argv[1:]], cwd=ROOT) if sys.argv[1:] else 0)
+        sys.exit(run(python, *sys.argv[1:]) if sys.argv[1:] else 0)
     except KeyboardInterrupt:
         sys.exit(130)
 

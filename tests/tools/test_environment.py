@@ -104,3 +104,16 @@ def test_every_pinned_package_is_pinned_once_and_exactly() -> None:
     pins = [line.split("#")[0].strip() for line in lines if line[:1].isalnum()]
     assert all("==" in pin for pin in pins)
     assert len(pins) > 100
+
+
+def test_compiled_modules_are_kept_whatever_the_caller_s_python_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tools").mkdir()
+    book = tmp_path / "tools" / "book.py"
+    book.write_text("import sys, tools.other\nassert sys.argv[1:] == ['test', '-x']\nsys.exit(3)\n")
+    (tmp_path / "tools" / "other.py").touch()
+    monkeypatch.setattr(environment, "ROOT", str(tmp_path))
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    assert environment.run(sys.executable, "test", "-x") == 3
+    assert list(tmp_path.rglob("other.*.pyc"))
