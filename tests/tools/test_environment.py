@@ -112,6 +112,7 @@ def test_compiled_modules_are_kept_whatever_the_caller_s_python_is_told(
     (tmp_path / "tools").mkdir()
     book = tmp_path / "tools" / "book.py"
     book.write_text("import sys, tools.other\nassert sys.argv[1:] == ['test', '-x']\nsys.exit(3)\n")
+    (tmp_path / "tools" / "__init__.py").touch()
     (tmp_path / "tools" / "other.py").touch()
     monkeypatch.setattr(environment, "ROOT", str(tmp_path))
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
