@@ -23,7 +23,7 @@ from tools.project import ROOT, Project
 
 sys.path.insert(0, str(ROOT / "tests" / "tools"))
 
-from browser import Browser, executable
+from browser import MOVED, Browser, executable
 
 RATIO, MEMORY, GROWTH, MAPS = 3.0, 400, 40, 100
 PASSES, WARM = 3.0, 3
@@ -44,30 +44,19 @@ MAP = """(async () => { const begun = performance.now(); lab.photo.target = %d; 
   return performance.now() - begun; })()"""
 
 CONTROLS = """(async () => {
-  const places = [...document.querySelectorAll('.lab:not([data-lab=photo])')], median = (times) =>
-    times.sort((a, b) => a - b)[Math.floor(times.length / 2)];
+  const move = MOVED, places = [...document.querySelectorAll('.lab:not([data-lab=photo])')];
   for (const place of places) {
     place.scrollIntoView();
     while (!place.dataset.state) await new Promise((done) => setTimeout(done, 50));
   }
   const { network, drawings } = await lab.theCreatures();
   const timed = (work) => { const begun = performance.now(); work(); return performance.now() - begun; };
-  const once = () => network.gradient(network.run(drawings[0]), lab.cotangent(10, 0));
-  const slowest = {};
-  for (const place of places) {
-    slowest[place.dataset.lab] = 0;
-    for (const control of place.querySelectorAll('select, input[type=range]')) {
-      const last = control.options ? control.options.length - 1 : 0;
-      const answer = (i) => timed(() => {
-        if (last) control.selectedIndex = i %% (last + 1);
-        else control.value = i %% 2 ? control.min : control.max;
-        control.dispatchEvent(new Event(last ? 'change' : 'input', { bubbles: true }));
-      });
-      const times = Array.from({ length: %d }, (_, i) => answer(i)).slice(%d);
-      slowest[place.dataset.lab] = Math.max(slowest[place.dataset.lab], median(times));
-    }
-  }
-  return { once: median(Array.from({ length: %d }, () => timed(once)).slice(%d)), slowest };
+  const tried = [['once', null, () => network.gradient(network.run(drawings[0]), lab.cotangent(10, 0))]];
+  for (const place of places) for (const control of place.querySelectorAll('select, input'))
+    tried.push([place.dataset.lab, control, (turn) => move(control, turn)]);
+  const times = tried.map(() => []);
+  for (let turn = 0; turn < TURNS; turn++) tried.forEach(([,, work], i) => times[i].push(timed(() => work(turn))));
+  return tried.map(([name], i) => [name, times[i].slice(WARM)]);
 })()"""
 
 
@@ -124,13 +113,18 @@ def main(command: list[str] | None = None) -> int:
             begun = time.perf_counter()
             python.run(None, asked)
             theirs.append(1e3 * (time.perf_counter() - begun))
-        warmed = options.repeats + WARM, WARM
-        controls = browser.evaluate(CONTROLS % (*warmed, *warmed))
+        timed = (
+            CONTROLS.replace("MOVED", MOVED).replace("TURNS", str(options.repeats + WARM)).replace("WARM", str(WARM))
+        )
+        controls = browser.evaluate(timed)
         first = kept(browser)
         for target in range(MAPS):
             browser.evaluate(MAP % target)
         last, after = memory(browser), kept(browser)
-    once, slowest = controls["once"], controls["slowest"]
+    slowest: dict[str, float] = {}
+    for name, times in controls:
+        slowest[name] = max(slowest.get(name, 0), statistics.median(times))
+    once = slowest.pop("once")
     answer = max(slowest.values())
     each = ", ".join(f"{name} {took:.0f}" for name, took in slowest.items())
     print(f"a pass of the small network forward and back: {once:.0f} ms; slowest control of each lab, ms: {each}")

@@ -31,6 +31,9 @@ FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 
+PATIENCE = 300
+"""Seconds that an answer may take: a slow machine loads a network for a minute."""
+
 
 IN_A_BROWSER = [
     pytest.mark.browser,
@@ -62,9 +65,7 @@ class Browser:
         )
         self.ids = itertools.count(1)
         self.events: list[dict[str, Any]] = []
-        self.socket = websocket.create_connection(
-            self._address(), timeout=300
-        )  # a slow machine loads a network for a minute
+        self.socket = websocket.create_connection(self._address(), timeout=PATIENCE)
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
         self.session: str | None = attached["sessionId"]
@@ -132,6 +133,18 @@ class Browser:
         self.evaluate(SETTLED)
         return visit(self.events)
 
+
+MOVED = """(control, turn) => {
+  if (control.type === 'radio' || control.type === 'checkbox') control.click();
+  else if (control.type === 'range') {
+    control.value = turn % 2 ? control.min : (Number(control.min) + 3 * Number(control.max)) / 4;
+    control.dispatchEvent(new Event('input', { bubbles: true }));
+  } else {
+    control.selectedIndex = (control.selectedIndex + 1) % control.options.length;
+    control.dispatchEvent(new Event('change', { bubbles: true }));
+  }
+}"""
+"""A hand on a control of a lab; a slider goes to one place in even turns, to another in odd ones."""
 
 SETTLED = """(async () => {
   document.querySelectorAll('img').forEach((image) => { image.loading = 'eager'; });

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from browser import IN_A_BROWSER, Browser, executable, visit
+from browser import IN_A_BROWSER, MOVED, Browser, executable, visit
 from test_browser import unreadable
 
 import saliency_lib as sl
@@ -120,6 +120,7 @@ CONTROLS = """(() => {
 })()"""
 COUNTED = """(async () => {
   const { network } = await lab.theCreatures(), kind = Object.getPrototypeOf(network), own = {};
+  const move = MOVED;
   let passes = 0;
   for (const name of ['run', 'gradient']) {
     own[name] = kind[name];
@@ -130,20 +131,13 @@ COUNTED = """(async () => {
     most[place.dataset.lab] = 0;
     for (const control of place.querySelectorAll('select, input')) {
       passes = 0;
-      if (control.type === 'radio' || control.type === 'checkbox') control.click();
-      else if (control.type === 'range') {
-        control.value = (Number(control.min) + 3 * Number(control.max)) / 4;
-        control.dispatchEvent(new Event('input', { bubbles: true }));
-      } else {
-        control.selectedIndex = (control.selectedIndex + 1) % control.options.length;
-        control.dispatchEvent(new Event('change', { bubbles: true }));
-      }
+      move(control, 0);
       most[place.dataset.lab] = Math.max(most[place.dataset.lab], passes);
     }
   }
   Object.assign(kind, own);
   return most;
-})()"""
+})()""".replace("MOVED", MOVED)
 
 
 def press(browser: Browser, key: str) -> None:
