@@ -21,11 +21,11 @@ import numpy as np
 import torch
 
 import saliency_lib as sl
-from saliency_lib.evaluation.ilsvrc import Ilsvrc
-from saliency_lib.evaluation.metrics import is_right, paired_difference
-from saliency_lib.evaluation.misses import Outcome, around_several, by_instances, by_size, too_large
+from saliency_lib.datasets.ilsvrc import Ilsvrc
 from saliency_lib.localization.boxes import Box
 from saliency_lib.localization.localizers import LOCALIZERS, Localizer, locate
+from saliency_lib.localization_benchmark.error_analysis import Outcome, around_several, by_instances, by_size, too_large
+from saliency_lib.localization_benchmark.metrics import is_right, paired_difference
 
 THRESHOLDS = [{"threshold": value} for value in (0.20, 0.25, 0.30, 0.35, 0.40, 0.45)]
 QUANTILES = [

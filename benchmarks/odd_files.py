@@ -18,7 +18,7 @@ from PIL import Image
 import saliency_lib as sl
 from benchmarks.odd_inputs import Bad, Case
 from saliency_lib.cli import main
-from saliency_lib.evaluation.runner import evaluate
+from saliency_lib.localization_benchmark.evaluate import evaluate
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 ANNOTATION = (

@@ -30,9 +30,9 @@ import torch
 from torch import Tensor, nn
 
 import saliency_lib as sl
+from saliency_lib.auditing.audit import THRESHOLD, examine, summarize
 from saliency_lib.datasets.companions import OPACITY, SCALE
 from saliency_lib.datasets.creatures import CATEGORIES
-from saliency_lib.evaluation.audit import THRESHOLD, examine, summarize
 from saliency_lib.models.recipes import among_companions
 from saliency_lib.models.training import SEED, train
 

@@ -8,12 +8,14 @@
 Rooms, one for each question of the book, stand on four files and carry three faces. Nothing imports upward.
 
     cli, widgets, plots                      the faces
-    evaluation/                              how well is it?
+    auditing/   comparison/                  is it looking at the right thing?  which map?
+    localization_benchmark/   sanity/        how often is it found?  which maps can be believed?
     exercises/                               was that right?
     class_images/   localization/            which image does it ask for?   where is it?
     methods/                                 where would a change matter?
     models/                                  a network, its normalization, size and head
-    datasets/                                data that draw themselves
+    datasets/                                data that draw themselves, with exact masks
+    runs/                                    anything long: resumable, distributed, nothing lost
     targets, categories, images, errors      what is asked, by which name, of which picture
 
 The names are listed in `__init__.pyi`; each is imported when it is first used.

@@ -1,6 +1,9 @@
 from . import class_images as class_images
 from . import plots as plots
 from . import widgets as widgets
+from .auditing.audit import Audit as Audit
+from .auditing.audit import audit as audit
+from .auditing.removal import removed as removed
 from .categories import Categories as Categories
 from .categories import Head as Head
 from .categories import imagenet_categories as imagenet_categories
@@ -20,9 +23,6 @@ from .errors import ImageError as ImageError
 from .errors import ModelError as ModelError
 from .errors import SaliencyError as SaliencyError
 from .errors import TargetError as TargetError
-from .evaluation.audit import Audit as Audit
-from .evaluation.audit import audit as audit
-from .evaluation.removal import removed as removed
 from .exercises.check import Verdict as Verdict
 from .exercises.check import check as check
 from .images import SamplePhoto as SamplePhoto

@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from torchvision.transforms.functional import gaussian_blur
 
 import saliency_lib as sl
+from saliency_lib.auditing import folder as folders
+from saliency_lib.auditing.audit import examine, interval, share_of
+from saliency_lib.auditing.removal import WAYS
 from saliency_lib.cli import main
-from saliency_lib.evaluation import audit_folder as folders
-from saliency_lib.evaluation.audit import examine, interval, share_of
-from saliency_lib.evaluation.removal import WAYS
 
 # --- removal ---------------------------------------------------------------------------------------------------------
 

@@ -18,10 +18,10 @@ from torch import Tensor, nn
 
 import saliency_lib as sl
 from saliency_lib.cli import main
-from saliency_lib.evaluation import map_metrics
-from saliency_lib.evaluation.compare import METRICS, compare
-from saliency_lib.evaluation.explainers import explainers
-from saliency_lib.evaluation.pictures import find_pictures
+from saliency_lib.comparison import map_metrics
+from saliency_lib.comparison.compare import METRICS, compare
+from saliency_lib.comparison.explainers import explainers
+from saliency_lib.comparison.pictures import find_pictures
 
 QUICK = ["gradient", "lrp", "occlusion-superpixels", "noise"]
 

@@ -6,11 +6,11 @@ from torch import Tensor, nn
 
 import saliency_lib as sl
 from saliency_lib.categories import Categories
-from saliency_lib.evaluation import fragility
-from saliency_lib.evaluation.fragility import fragile
-from saliency_lib.evaluation.manipulation import manipulate
-from saliency_lib.evaluation.randomization import cascade
-from saliency_lib.evaluation.retraining import largest, learn, right
+from saliency_lib.sanity import fragility
+from saliency_lib.sanity.fragility import fragile
+from saliency_lib.sanity.manipulation import manipulate
+from saliency_lib.sanity.randomization import cascade
+from saliency_lib.sanity.retraining import largest, learn, right
 
 
 def network() -> nn.Sequential:

@@ -20,11 +20,11 @@ from PIL import Image
 
 import saliency_lib as sl
 from saliency_lib.cli import main
-from saliency_lib.evaluation import records
-from saliency_lib.evaluation.ilsvrc import BrokenImage, Ilsvrc, Sample
-from saliency_lib.evaluation.metrics import is_pointed, is_right, percentages
-from saliency_lib.evaluation.runner import evaluate
+from saliency_lib.datasets.ilsvrc import BrokenImage, Ilsvrc, Sample
 from saliency_lib.localization.localizers import LOCALIZERS
+from saliency_lib.localization_benchmark.evaluate import Evaluation, evaluate
+from saliency_lib.localization_benchmark.metrics import is_pointed, is_right, percentages
+from saliency_lib.runs import records
 
 ROOT = Path(__file__).parent.parent
 FAST = "centered-box"
@@ -308,7 +308,7 @@ def test_what_is_done_is_not_done_again(
 ) -> None:
     out = tmp_path / "r.jsonl"
     out.write_bytes(uninterrupted[0])
-    monkeypatch.setattr("saliency_lib.evaluation.runner.Evaluation.examine", lambda *_: pytest.fail("done again"))
+    monkeypatch.setattr(Evaluation, "examine", lambda *_: pytest.fail("done again"))
     assert run_to_the_end(data, out) == uninterrupted[0]
     assert out.with_suffix(".json").read_text() == uninterrupted[1]
 
@@ -429,7 +429,7 @@ def test_a_full_disk_loses_nothing(data: Path, tmp_path: Path) -> None:
 
 
 def test_a_process_whose_launcher_died_ends() -> None:
-    from saliency_lib.evaluation.team import Team
+    from saliency_lib.runs.processes import Team
 
     Team(0, 2, os.getppid()).check_launcher()
     Team(0, 1, -1).check_launcher()

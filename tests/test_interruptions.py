@@ -15,7 +15,7 @@ import torch
 from test_odd_data import build, image, run
 
 import saliency_lib as sl
-from saliency_lib.evaluation import records
+from saliency_lib.runs import records
 
 
 @pytest.fixture(scope="module")

@@ -17,11 +17,12 @@ from test_evaluation import annotation, build
 from torch import Tensor
 
 import saliency_lib as sl
-from saliency_lib.evaluation import metrics, misses, records
-from saliency_lib.evaluation.ilsvrc import Ilsvrc
-from saliency_lib.evaluation.misses import Outcome
-from saliency_lib.evaluation.runner import evaluate
+from saliency_lib.datasets.ilsvrc import Ilsvrc
 from saliency_lib.localization.localizers import LOCALIZERS, locate
+from saliency_lib.localization_benchmark import error_analysis, metrics
+from saliency_lib.localization_benchmark.error_analysis import Outcome
+from saliency_lib.localization_benchmark.evaluate import evaluate
+from saliency_lib.runs import records
 
 Box = tuple[float, float, float, float]
 Rebuilt = tuple[Box, Tensor | None]
@@ -247,10 +248,10 @@ def test_misses_are_counted_by_size_and_number_and_kind() -> None:
         Outcome((0, 0, 20, 20), [(0, 0, 20, 20)] * 4, (100, 100)),  # right, 4 %
     ]
     sizes = [("0 to 10 %", 2, 1), ("10 to 25 %", 1, 1), ("25 to 50 %", 1, 1), ("50 to 100 %", 1, 0)]
-    assert misses.by_size(outcomes) == sizes
-    assert misses.by_instances(outcomes) == [("one", 2, 1), ("two", 1, 1), ("three or more", 2, 1)]
-    assert misses.by_size(outcomes)[0].error == 50
-    assert misses.too_large(outcomes) == (2, 3)
-    assert misses.around_several(outcomes) == (1, 2)  # the third holds none of its three
+    assert error_analysis.by_size(outcomes) == sizes
+    assert error_analysis.by_instances(outcomes) == [("one", 2, 1), ("two", 1, 1), ("three or more", 2, 1)]
+    assert error_analysis.by_size(outcomes)[0].error == 50
+    assert error_analysis.too_large(outcomes) == (2, 3)
+    assert error_analysis.around_several(outcomes) == (1, 2)  # the third holds none of its three
     assert [round(outcome.excess, 2) for outcome in outcomes] == [1.11, 10, 0.04, 100, 1]
-    assert misses.by_size([]) == misses.by_instances([]) == []
+    assert error_analysis.by_size([]) == error_analysis.by_instances([]) == []

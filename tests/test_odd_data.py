@@ -12,8 +12,8 @@ from PIL import Image
 
 import saliency_lib as sl
 from saliency_lib.cli import main
-from saliency_lib.evaluation import records
-from saliency_lib.evaluation.runner import evaluate
+from saliency_lib.localization_benchmark.evaluate import evaluate
+from saliency_lib.runs import records
 
 NAMES = [f"val_{number}" for number in range(5)]
 TEXT = (
@@ -245,7 +245,7 @@ def test_a_team_that_does_not_come(data: Path, out: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert "cannot meet" in refused(data, out)  # who is this, and where do they meet?
-    monkeypatch.setattr("saliency_lib.evaluation.team.ARRIVAL", timedelta(seconds=1))
+    monkeypatch.setattr("saliency_lib.runs.processes.ARRIVAL", timedelta(seconds=1))
     for rank, port in (("0", "29731"), ("1", "29732")):
         monkeypatch.setenv("RANK", rank)
         monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
+from saliency_lib.auditing.audit import THRESHOLD
 from saliency_lib.cli.arguments import add_model
-from saliency_lib.evaluation.audit import THRESHOLD
 from saliency_lib.methods.method import methods
 
 
@@ -26,8 +26,8 @@ def add_audit(command: argparse.ArgumentParser) -> None:
 
 def run_audit(options: argparse.Namespace) -> None:
     """Audit, print the decision and the table, and say where the report is."""
-    from saliency_lib.evaluation.audit_folder import audit_folder
-    from saliency_lib.evaluation.audit_report import sentence
+    from saliency_lib.auditing.folder import audit_folder
+    from saliency_lib.auditing.report import sentence
 
     found = audit_folder(
         options.folder,

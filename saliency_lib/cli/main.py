@@ -164,7 +164,7 @@ def _add_class_image(command: argparse.ArgumentParser) -> None:
 
 def run_evaluate(options: argparse.Namespace) -> None:
     """Measure, and print the table in the first process."""
-    from saliency_lib.evaluation.runner import evaluate, table
+    from saliency_lib.localization_benchmark.evaluate import evaluate, table
 
     result = evaluate(
         options.ilsvrc,

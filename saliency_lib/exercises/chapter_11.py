@@ -5,12 +5,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from saliency_lib.auditing.audit import RELIES, audit
+from saliency_lib.auditing.removal import removed
 from saliency_lib.datasets.companions import companions
 from saliency_lib.datasets.creatures import CATEGORIES
 from saliency_lib.datasets.roads import Roads
 from saliency_lib.datasets.watermark import watermark
-from saliency_lib.evaluation.audit import RELIES, audit
-from saliency_lib.evaluation.removal import removed
 from saliency_lib.exercises.check import exercise, expect, near, number, numbers
 from saliency_lib.models.model import Model
 

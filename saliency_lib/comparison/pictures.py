@@ -14,8 +14,8 @@ from PIL import Image
 from torch import Tensor
 
 from saliency_lib.datasets.creatures import creatures
+from saliency_lib.datasets.ilsvrc import Ilsvrc
 from saliency_lib.errors import ImageError, SaliencyError
-from saliency_lib.evaluation.ilsvrc import Ilsvrc
 from saliency_lib.images import load_image, sample_photos, sides
 from saliency_lib.localization.boxes import Box
 from saliency_lib.models.load import EMBEDDED

@@ -12,15 +12,15 @@ import torch
 from PIL import Image
 
 from saliency_lib.checks import whole
+from saliency_lib.datasets.ilsvrc import BrokenImage, Ilsvrc, Sample, Truth
 from saliency_lib.errors import ImageError, SaliencyError
-from saliency_lib.evaluation.ilsvrc import BrokenImage, Ilsvrc, Sample, Truth
-from saliency_lib.evaluation.loop import carry_out
-from saliency_lib.evaluation.metrics import is_pointed, is_right, percentages
-from saliency_lib.evaluation.records import Record
 from saliency_lib.images import load_image, sides
 from saliency_lib.localization.localizers import Found, Localizer, find_localizer
+from saliency_lib.localization_benchmark.metrics import is_pointed, is_right, percentages
 from saliency_lib.models.load import EMBEDDED, load_model
 from saliency_lib.models.model import Model
+from saliency_lib.runs.records import Record
+from saliency_lib.runs.run import carry_out
 
 GUESSES = 5
 

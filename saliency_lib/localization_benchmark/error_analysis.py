@@ -8,8 +8,8 @@ from itertools import pairwise
 from math import inf
 from typing import NamedTuple
 
-from saliency_lib.evaluation.metrics import is_right
 from saliency_lib.localization.boxes import Box, box_iou
+from saliency_lib.localization_benchmark.metrics import is_right
 
 
 class Group(NamedTuple):

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from saliency_lib.evaluation.audit import OBJECT, RELIES, REST, SHORTCUT, UNDECIDED, Audit, Interval
-from saliency_lib.evaluation.removal import removed
+from saliency_lib.auditing.audit import OBJECT, RELIES, REST, SHORTCUT, UNDECIDED, Audit, Interval
+from saliency_lib.auditing.removal import removed
 from saliency_lib.images import to_image
 
 HEIGHT = 180

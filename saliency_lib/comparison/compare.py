@@ -15,15 +15,15 @@ import torch
 from torch import Tensor
 
 from saliency_lib.checks import some_of, whole
+from saliency_lib.comparison import map_metrics
+from saliency_lib.comparison.explainers import SETTINGS, Explainer, find_explainers
+from saliency_lib.comparison.pictures import Picture, Pictures, find_pictures, network_for
 from saliency_lib.errors import ImageError, SaliencyError
-from saliency_lib.evaluation import map_metrics
-from saliency_lib.evaluation.explainers import SETTINGS, Explainer, find_explainers
-from saliency_lib.evaluation.loop import carry_out
-from saliency_lib.evaluation.pictures import Picture, Pictures, find_pictures, network_for
-from saliency_lib.evaluation.records import Record
 from saliency_lib.images import sides
 from saliency_lib.models.load import load_model
 from saliency_lib.models.model import Model
+from saliency_lib.runs.records import Record
+from saliency_lib.runs.run import carry_out
 from saliency_lib.targets import Target, posterior
 
 PIXELS = 8 * 224 * 224

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from saliency_lib.comparison.map_metrics import GRAY
 from saliency_lib.errors import SaliencyError
-from saliency_lib.evaluation.map_metrics import GRAY
 from saliency_lib.methods.gradients import Gradient
 from saliency_lib.methods.maps import reduce_channels
 from saliency_lib.methods.method import Method, methods

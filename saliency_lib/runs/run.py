@@ -17,9 +17,9 @@ from tqdm import tqdm
 
 from saliency_lib import files
 from saliency_lib.errors import SaliencyError
-from saliency_lib.evaluation import records
-from saliency_lib.evaluation.records import Record
-from saliency_lib.evaluation.team import Team, gathered
+from saliency_lib.runs import records
+from saliency_lib.runs.processes import Team, gathered
+from saliency_lib.runs.records import Record
 
 
 class Item(Protocol):

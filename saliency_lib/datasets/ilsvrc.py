@@ -13,7 +13,9 @@ from pathlib import Path
 
 from saliency_lib import files
 from saliency_lib.errors import ImageError, SaliencyError
-from saliency_lib.localization.boxes import Box
+
+Box = tuple[int, int, int, int]
+"""`(x0, y0, x1, y1)` in pixels, x1 and y1 exclusive."""
 
 
 class BrokenImage(ImageError):

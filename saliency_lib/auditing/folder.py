@@ -23,8 +23,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from saliency_lib import files
-from saliency_lib.errors import ImageError, SaliencyError
-from saliency_lib.evaluation.audit import (
+from saliency_lib.auditing.audit import (
     OBJECT,
     REST,
     SHORTCUT,
@@ -35,7 +34,8 @@ from saliency_lib.evaluation.audit import (
     examine,
     summarize,
 )
-from saliency_lib.evaluation.audit_report import page, strip
+from saliency_lib.auditing.report import page, strip
+from saliency_lib.errors import ImageError, SaliencyError
 from saliency_lib.images import load_image
 from saliency_lib.methods.method import find_method
 from saliency_lib.models.load import EMBEDDED, load_model

@@ -26,9 +26,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from saliency_lib.auditing.removal import WAYS, check_masks, removed
 from saliency_lib.checks import check_images, number
 from saliency_lib.errors import ImageError, SaliencyError
-from saliency_lib.evaluation.removal import WAYS, check_masks, removed
 from saliency_lib.methods.maps import rank_correlation
 from saliency_lib.methods.method import find_method
 from saliency_lib.models.model import channels_of
@@ -119,7 +119,7 @@ def audit(
     `images` (N, C, H, W) in [0, 1], at least two; `regions` are masks (N, H, W) of booleans by name, among them
     "object" and "shortcut"; what is in none of them is reported as "rest". `target` says which number is explained (see
     `targets`), by default the score of each image's top class. `method` makes the maps. `seed` draws the resampled
-    images. The definition of the decision is in `saliency_lib/evaluation/audit.py`.
+    images. The definition of the decision is in `saliency_lib/auditing/audit.py`.
 
     Raises `ImageError` if images or masks cannot be used or a region is empty in an image, `SaliencyError` if a region
     or images are missing, and as `input_gradient` does. Chapter 11 teaches it.

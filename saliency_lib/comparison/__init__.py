@@ -1,0 +1,7 @@
+"""Which map? Methods beside each other, on the same images, by the same metrics.
+
+pictures      what maps are compared on
+explainers    the methods that are compared, and controls
+map_metrics   does a map lie on the object, and does it tell what moves the score?
+compare       all of them together
+"""
