@@ -14,7 +14,7 @@ PACKAGE = ROOT / "saliency_lib"
 FLOORS = [
     {"errors", "waiting"},
     {"files", "checks"},
-    {"images", "categories"},
+    {"images", "categories", "controls", "statistics"},
     {"targets"},
     {"datasets", "runs"},
     {"models"},
