@@ -2,7 +2,7 @@
 
     null = region_null(masks)                                  # the share of a region that an empty map would have
     CONTROLS["edges"](images)                                  # a map of the images alone, (N, H, W)
-    asked_otherwise("other-class", explain, model, images, labels)        # the same method, asked something else
+    explain(*otherwise("other-class", model, images, labels))  # the same method, asked something else
 
 Maps of the images alone, which no network has a part in:
 
@@ -23,6 +23,7 @@ A number of a map is read beside that of its controls. Chapter 9 teaches it.
 
 import copy
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -30,9 +31,6 @@ from torch import Generator, Tensor, nn
 
 from saliency_lib.checks import one_of, whole
 from saliency_lib.errors import ImageError, ModelError, SaliencyError
-
-Explain = Callable[[nn.Module, Tensor, Tensor], Tensor]
-"""From a network, images (N, C, H, W) and classes (N,) to maps (N, H, W)."""
 
 WIDTH = 0.25
 """The standard deviation of the Gaussian in the middle, as a share of the image's sides."""
@@ -130,17 +128,18 @@ def random_weights(model: nn.Module, seed: int = 0) -> nn.Module:
     return untrained.requires_grad_(False)
 
 
-def asked_otherwise(
-    control: str,
-    explain: Explain,
-    model: nn.Module,
-    images: Tensor,
-    labels: Tensor,
-    *,
-    second: nn.Module | None = None,
-    seed: int = 0,
-) -> Tensor:
-    """The maps (N, H, W) that a method makes when it is asked something else.
+class Question(NamedTuple):
+    """Of which network, of which images (N, C, H, W), for which classes (N,) maps are asked."""
+
+    model: Any
+    images: Tensor
+    labels: Tensor
+
+
+def otherwise(
+    control: str, model: nn.Module, images: Tensor, labels: Tensor, *, second: nn.Module | None = None, seed: int = 0
+) -> Question:
+    """What a method is asked instead: `explain(*otherwise("other-class", model, images, labels))`.
 
     `control` is one of `OTHERWISE`; `second` is the network of "other-seed". Raises `SaliencyError` where something is
     missing: a second network, another image.
@@ -149,13 +148,13 @@ def asked_otherwise(
     if control == "other-image":
         if len(images) < 2:
             raise ImageError("there is no other image in a batch of one")
-        return explain(model, images.roll(1, 0), labels)
+        return Question(model, images.roll(1, 0), labels)
     if control == "other-class":
         with torch.no_grad():
             known = model(images[:1]).shape[1]
-        return explain(model, images, other_classes(labels, known, count=1, seed=seed)[0])
+        return Question(model, images, other_classes(labels, known, count=1, seed=seed)[0])
     if control == "random-weights":
-        return explain(random_weights(model, seed), images, labels)
+        return Question(random_weights(model, seed), images, labels)
     if second is None:
         raise SaliencyError("a second network is needed, trained separately")
-    return explain(second, images, labels)
+    return Question(second, images, labels)

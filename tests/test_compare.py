@@ -19,8 +19,8 @@ from torch import Tensor, nn
 import saliency_lib as sl
 from saliency_lib.cli import main
 from saliency_lib.comparison import map_metrics
-from saliency_lib.comparison.compare import METRICS, compare
-from saliency_lib.comparison.explainers import explainers
+from saliency_lib.comparison.compare import METRICS, compare, table
+from saliency_lib.comparison.explainers import explainers, find_explainers
 from saliency_lib.comparison.pictures import find_pictures
 
 QUICK = ["gradient", "lrp", "occlusion-superpixels", "noise"]
@@ -166,17 +166,51 @@ def test_every_explainer_makes_a_map_of_every_image() -> None:
     model = sl.load_model("creature_convnet").cpu()
     drawn = sl.creatures(2, seed=3)
     known = explainers(model, "creature_convnet")
-    assert {"gradient", "lime", "shap", "lrp", "grad-cam", "guided", "edges", "center", "noise"} <= set(known)
+    assert {"gradient", "lime", "shap", "lrp", "grad-cam", "guided", "edges", "center", "uniform"} <= set(known)
     assert "object-map" not in known  # it needs layers that nobody named
     for name in set(known) - {"lime", "shap"}:
         maps, shares = known[name].maps_and_shares(model, drawn.images, drawn.labels, 98)
         assert maps.shape == shares.shape == (2, 64, 64)
         assert relative(maps, known[name].maps(model, drawn.images, drawn.labels, 98)) < 1e-6
-        assert not torch.allclose(maps[0], maps[1]) or name == "center"
+        assert not torch.allclose(maps[0], maps[1]) or name in ("center", "uniform")
     maps, shares = known["gradient"].maps_and_shares(model, drawn.images, drawn.labels, 8)
     w = sl.input_gradient(model, drawn.images, drawn.labels)
     assert torch.allclose(shares, (w * (drawn.images - 0.5)).sum(1))
     assert torch.allclose(maps, w.abs().amax(1))
+
+
+def test_a_method_is_asked_something_else_by_name() -> None:
+    model = sl.load_model("creature_convnet").cpu()
+    drawn = sl.creatures(2, seed=3)
+    other, random = find_explainers(["gradient:other-image", "gradient:random-weights"], model, "creature_convnet")
+    maps, _shares = other.maps_and_shares(model, drawn.images, drawn.labels, 8)
+    w = sl.input_gradient(model, drawn.images[[1, 0]], drawn.labels)
+    assert torch.allclose(maps, w.abs().amax(1))
+    assert torch.allclose(other.maps(model, drawn.images, drawn.labels, 8), maps)
+    assert not torch.allclose(random.maps(model, drawn.images, drawn.labels, 8), maps)
+    assert other.title == "gradient at the pixels, of another image"
+    for name, said in [
+        ("gradient:sobel", "asks nothing else"),
+        ("edges:other-image", "asks nothing else"),
+        ("gradient:other-seed", "no second creature_convnet"),
+        ("sobel:other-class", "there is no method"),
+    ]:
+        with pytest.raises(sl.SaliencyError, match=said):
+            find_explainers([name], model, "creature_convnet")
+
+
+def test_every_mean_stands_beside_its_null(tmp_path: Path) -> None:
+    names = ["gradient", "center", "uniform"]
+    found = compare("creatures", tmp_path / "r.jsonl", methods=names, metrics=["mass", "deletion"], count=12)
+    assert found is not None
+    lines = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    value = {name: [line["mass"] for line in lines if line["method"] == name] for name in names}
+    assert found["metrics"]["mass"]["null"] == max(names[1:], key=lambda name: sum(value[name]))
+    null = value[found["metrics"]["mass"]["null"]]
+    beyond = found["methods"]["gradient"]["mass"]["beyond_null"]
+    assert beyond["mean"] == pytest.approx(sum(value["gradient"]) / 12 - sum(null) / 12, abs=1e-5)
+    assert beyond["low"] < beyond["mean"] < beyond["high"]
+    assert "*" in table(found).splitlines()[-3] or beyond["low"] <= 0
 
 
 # The command

@@ -78,19 +78,14 @@ def test_the_same_method_is_asked_something_else() -> None:
     random_state = torch.get_rng_state()
     own = explain(model, IMAGES, labels)
     for name in controls.OTHERWISE:
-        maps = controls.asked_otherwise(name, explain, model, IMAGES, labels, second=second)
+        maps = explain(*controls.otherwise(name, model, IMAGES, labels, second=second))
         assert maps.shape == own.shape
         assert not torch.allclose(maps, own, atol=0)
-    other = controls.asked_otherwise("other-image", explain, model, IMAGES, labels)[1]
+    other = explain(*controls.otherwise("other-image", model, IMAGES, labels))[1]
     assert torch.allclose(other, explain(model, IMAGES[:1], labels[1:2])[0])
     other = controls.other_classes(labels, 9, count=1)[0]
-    assert torch.equal(
-        controls.asked_otherwise("other-class", explain, model, IMAGES, labels), explain(model, IMAGES, other)
-    )
-    assert torch.equal(
-        controls.asked_otherwise("other-seed", explain, model, IMAGES, labels, second=second),
-        explain(second, IMAGES, labels),
-    )
+    assert torch.equal(controls.otherwise("other-class", model, IMAGES, labels).labels, other)
+    assert controls.otherwise("other-seed", model, IMAGES, labels, second=second).model is second
     assert all(torch.equal(values, before[name]) for name, values in model.state_dict().items())
     assert torch.equal(torch.get_rng_state(), random_state)
 
@@ -98,11 +93,11 @@ def test_the_same_method_is_asked_something_else() -> None:
 def test_what_a_control_lacks_is_said() -> None:
     model, labels = network(), torch.tensor([1])
     with pytest.raises(SaliencyError, match="no other image"):
-        controls.asked_otherwise("other-image", explain, model, IMAGES[:1], labels)
+        controls.otherwise("other-image", model, IMAGES[:1], labels)
     with pytest.raises(SaliencyError, match="second network"):
-        controls.asked_otherwise("other-seed", explain, model, IMAGES[:1], labels)
+        controls.otherwise("other-seed", model, IMAGES[:1], labels)
     with pytest.raises(SaliencyError, match="there is no control 'sobel'"):
-        controls.asked_otherwise("sobel", explain, model, IMAGES[:1], labels)
+        controls.otherwise("sobel", model, IMAGES[:1], labels)
     with pytest.raises(SaliencyError, match="no layer"):
         controls.random_weights(nn.ReLU())
 

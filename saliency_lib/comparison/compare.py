@@ -24,6 +24,7 @@ from saliency_lib.models.load import load_model
 from saliency_lib.models.model import Model
 from saliency_lib.runs.records import Record
 from saliency_lib.runs.run import carry_out
+from saliency_lib.statistics import interval
 from saliency_lib.targets import Target, posterior
 
 PIXELS = 8 * 224 * 224
@@ -204,18 +205,45 @@ class Comparison:
         return {name for name, record in done.items() if record["picture"] in mended}
 
     def summarize(self, results: Sequence[Record]) -> dict[str, Any]:
-        """The mean of every metric for every method, with its standard error."""
-        whole = [record for record in results if "broken" not in record]
+        """The mean of every metric for every method, with its standard error, and how far it is from its null."""
         broken = {record["picture"]: record["broken"] for record in results if "broken" in record}
+        values = {
+            explainer.name: {
+                name: [r[name] for r in results if r["method"] == explainer.name and "broken" not in r]
+                for name in self.metrics
+            }
+            for explainer in self.explainers
+        }
+        nulls = {name: self._null(name, values) for name in self.metrics}
         table = {}
         for explainer in self.explainers:
-            own = [record for record in whole if record["method"] == explainer.name]
-            means = {name: _mean([record[name] for record in own]) for name in self.metrics}
+            own = values[explainer.name]
+            means = {
+                name: _mean(own[name]) | _beyond(own[name], values.get(nulls[name] or "", {}).get(name))
+                for name in self.metrics
+            }
             settings = {name: str(value) for name, value in explainer.settings.items()}
             table[explainer.name] = {"title": explainer.title, "given": settings, **means}
         count = len(self.data.names) - len(broken)
-        metrics = {name: {"title": METRICS[name].title, "best": METRICS[name].best} for name in self.metrics}
+        metrics = {
+            name: {"title": METRICS[name].title, "best": METRICS[name].best, "null": nulls[name]}
+            for name in self.metrics
+        }
         return self.settings | {"n": count, "broken_images": broken, "metrics": metrics, "methods": table}
+
+    def _null(self, metric: str, values: Mapping[str, Mapping[str, Sequence[float]]]) -> str | None:
+        """The control that is best by this metric, among those compared."""
+        sign = 1 if METRICS[metric].best == "high" else -1
+        controls = [one.name for one in self.explainers if one.control is not None]
+        return max(controls, key=lambda name: sign * sum(values[name][metric]), default=None)
+
+
+def _beyond(values: Sequence[float], null: Sequence[float] | None) -> dict[str, dict[str, float]]:
+    """By how much, picture by picture, a method is larger than its null: the mean with its interval."""
+    if null is None or len(values) < 2:
+        return {}
+    found = interval([a - b for a, b in zip(values, null, strict=True)])
+    return {"beyond_null": {name: round(value, 6) for name, value in found._asdict().items()}}
 
 
 def _mean(values: Sequence[float]) -> dict[str, float]:
@@ -277,24 +305,32 @@ def _prepare(
 
 
 def table(result: dict[str, Any]) -> str:
-    """A summary as text: a line a method, means with their standard errors."""
+    """A summary as text: a line a method, means with their standard errors; a star where it is better than its null."""
     width = max(len(name) for name in result["methods"])
-    lines = [f"{result['n']} images, {result['data']}, {result['model']}: means and standard errors", ""]
+    lines = [
+        f"{result['n']} images, {result['data']}, {result['model']}: means, standard errors; * beyond the null",
+        "",
+    ]
     columns = result["metrics"]
     lines.append(" " * width + "".join(f"{name:>18}" for name in columns))
     lines.append(" " * width + "".join(f"{one['best'] + ' is good':>18}" for one in columns.values()))
+    lines.append(" " * width + "".join(f"{'null: ' + (one.get('null') or '-'):>18}" for one in columns.values()))
     for name, row in result["methods"].items():
-        lines.append(f"{name:{width}}" + "".join(f"{_cell(row[metric]):>18}" for metric in columns))
+        lines.append(
+            f"{name:{width}}" + "".join(f"{_cell(row[metric], columns[metric]['best']):>18}" for metric in columns)
+        )
     if result["broken_images"]:
         lines += ["", f"{len(result['broken_images'])} could not be used:"]
         lines += [f"  {image}: {reason}" for image, reason in result["broken_images"].items()]
     return "\n".join(lines)
 
 
-def _cell(value: dict[str, float]) -> str:
+def _cell(value: dict[str, Any], best: str) -> str:
     if not value:
         return "-"
-    return f"{value['mean']:.3f}" + (f" +- {value['error']:.3f}" if "error" in value else "")
+    beyond = value.get("beyond_null", {"low": 0, "high": 0})
+    star = "*" if (beyond["low"] > 0 if best == "high" else beyond["high"] < 0) else " "
+    return f"{value['mean']:.3f}" + (f" +- {value['error']:.3f}" if "error" in value else "") + star
 
 
 def csv(result: dict[str, Any]) -> str:

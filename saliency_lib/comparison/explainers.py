@@ -1,23 +1,27 @@
-"""What is compared: every method with its settings, the rules of chapter 4, and maps that know nothing of the network.
+"""What is compared: every method with its settings, the rules for ReLUs, and the controls that a map must beat.
 
-The last ones are controls. A metric that likes a map made without the network says nothing of what the network does.
+    edges                   a control that no network has a part in (see `controls`)
+    gradient:other-class    a method, asked something else
+
+A metric that likes a map made without the network says nothing of what the network does.
 """
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import torch
 import torch.nn.functional as F
-from torch import Generator, Tensor
+from torch import Tensor
 
 from saliency_lib.comparison.map_metrics import GRAY
+from saliency_lib.controls import CONTROLS, OTHERWISE, Question, otherwise
 from saliency_lib.errors import SaliencyError
 from saliency_lib.methods.gradients import Gradient
 from saliency_lib.methods.maps import reduce_channels
 from saliency_lib.methods.method import Method, methods
 from saliency_lib.methods.smoothgrad import SmoothGrad
+from saliency_lib.models.load import load_model
 from saliency_lib.models.model import Model, layers_known
 
 SETTINGS: dict[str, dict[str, Any]] = {"lime": {"samples": 200}, "shap": {"samples": 200}}
@@ -26,22 +30,31 @@ SETTINGS: dict[str, dict[str, Any]] = {"lime": {"samples": 200}, "shap": {"sampl
 LAYERS = {"creature_convnet": ("features.7",)}
 """Where Grad-CAM and its like look in networks that do not say so themselves: the last map before the linear layers."""
 
+SECOND = {"efficientnet_lite0": "efficientnet_lite1", "efficientnet_lite1": "efficientnet_lite0"}
+"""Networks that were trained separately on the same photographs; the two are of one family, not of one architecture."""
+
 
 @dataclass(frozen=True)
 class Explainer:
-    """A named way of making maps. It makes either a `method` with `settings`, or a map of the images alone."""
+    """A named way of making maps. It makes either a `method` with `settings`, or a map of the images alone.
+
+    `otherwise` says what the method is asked instead of what one wants to know, `second` of which network.
+    """
 
     name: str
     title: str
     method: type[Method] | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     control: Callable[[Tensor], Tensor] | None = None
+    otherwise: str | None = None
+    second: Model | None = None
 
     def maps(self, model: Model, images: Tensor, labels: Tensor, batch_size: int) -> Tensor:
         """A map of each image for its class, brought to the images' size: (N, H, W)."""
         if self.control is not None:
             return self.control(images)
-        found = self._prepared(model, images, batch_size).maps(labels)
+        asked = self._asked(model, images, labels)
+        found = self._prepared(asked.model, asked.images, batch_size).maps(asked.labels)
         size = images.shape[2:]
         return found if found.shape[1:] == size else F.interpolate(found[:, None].float(), size, mode="bilinear")[:, 0]
 
@@ -53,9 +66,14 @@ class Explainer:
         if self.method is None or self.method.attribution is Method.attribution:
             maps = self.maps(model, images, labels, batch_size)
             return maps, maps
-        A = self._prepared(model, images, batch_size).attribution(labels)
+        asked = self._asked(model, images, labels)
+        A = self._prepared(asked.model, asked.images, batch_size).attribution(asked.labels)
         derivative = self.method in (Gradient, SmoothGrad)
         return reduce_channels(A), (A * (images.to(A) - GRAY) if derivative else A).sum(1)
+
+    def _asked(self, model: Model, images: Tensor, labels: Tensor) -> Question:
+        asked = Question(model, images, labels)
+        return asked if self.otherwise is None else otherwise(self.otherwise, *asked, second=self.second)
 
     def _prepared(self, model: Model, images: Tensor, batch_size: int) -> Method:
         assert self.method is not None
@@ -75,42 +93,29 @@ def explainers(model: Model, model_name: str) -> dict[str, Explainer]:
             settings = {"layers": LAYERS[model_name]}
         found.append(Explainer(name, method.title, method, settings))
     found += [Explainer(rule, f"{rule} rule", Gradient, {"rule": rule}) for rule in ("guided", "deconvnet")]
-    found += [Explainer(name, title, control=of) for name, (title, of) in CONTROLS.items()]
+    found += [Explainer(name, f"control: {name}", control=of) for name, of in CONTROLS.items()]
     return {one.name: one for one in found}
 
 
 def find_explainers(names: list[str] | None, model: Model, model_name: str) -> list[Explainer]:
-    """Those of these names, or all. Raises `SaliencyError` if there is none of a name."""
+    """Those of these names, or all. `METHOD:CONTROL` is a method, asked something else.
+
+    Raises `SaliencyError` if there is none of a name, or no second network for it.
+    """
     known = explainers(model, model_name)
-    for name in names or ():
-        if name not in known:
-            raise SaliencyError(f"there is no method {name!r} for {model_name}: use some of {', '.join(known)}")
-    return [known[name] for name in names or known]
+    return [_found(name, known, model_name) for name in names or known]
 
 
-def _noise(images: Tensor) -> Tensor:
-    """Other numbers for other images, and the same for the same."""
-    seeds = (images.double() * 255).round().long().flatten(1).sum(1).tolist()
-    drawn = [torch.rand(images.shape[2:], generator=Generator().manual_seed(seed), device="cpu") for seed in seeds]
-    return torch.stack(drawn).to(images)
-
-
-def _center(images: Tensor) -> Tensor:
-    N, _, H, W = images.shape
-    y, x = ((torch.arange(side) + 0.5) / side - 0.5 for side in (H, W))
-    return (-8 * (y[:, None] ** 2 + x**2)).exp().to(images).expand(N, H, W)
-
-
-def _edges(images: Tensor) -> Tensor:
-    gray = F.pad(images.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
-    slope = torch.tensor([[1.0, 2, 1], [0, 0, 0], [-1, -2, -1]]).to(images)
-    both = F.conv2d(gray, torch.stack([slope, slope.T])[:, None])
-    return both.square().sum(1).sqrt()
-
-
-CONTROLS: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
-    "edges": ("control: edges of the image (Sobel)", _edges),
-    "center": ("control: the middle of the image", _center),
-    "noise": ("control: random numbers", _noise),
-}
-"""Maps that no network has a part in."""
+def _found(name: str, known: dict[str, Explainer], model_name: str) -> Explainer:
+    method, colon, control = name.partition(":")
+    if method not in known:
+        raise SaliencyError(f"there is no method {name!r} for {model_name}: use some of {', '.join(known)}")
+    if not colon:
+        return known[method]
+    if known[method].method is None or control not in OTHERWISE:
+        raise SaliencyError(f"{name!r} asks nothing else: write METHOD:CONTROL, a control of {', '.join(OTHERWISE)}")
+    if control == "other-seed" and model_name not in SECOND:
+        raise SaliencyError(f"there is no second {model_name}, trained separately")
+    second = load_model(SECOND[model_name]) if control == "other-seed" else None
+    title = f"{known[method].title}, of {OTHERWISE[control]}"
+    return replace(known[method], name=name, title=title, otherwise=control, second=second)
