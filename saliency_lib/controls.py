@@ -118,7 +118,7 @@ def random_weights(model: nn.Module, seed: int = 0) -> nn.Module:
     The model and the random state of the caller stay as they are. Raises `ModelError` if no layer can be drawn anew.
     """
     untrained = copy.deepcopy(model)
-    layers = [layer for layer in untrained.modules() if hasattr(layer, "reset_parameters")]
+    layers: list[Any] = [layer for layer in untrained.modules() if hasattr(layer, "reset_parameters")]
     if not layers:
         raise ModelError("the model has no layer whose weights PyTorch can draw anew")
     with torch.random.fork_rng(devices=[]), torch.no_grad():
