@@ -1,4 +1,4 @@
-"""What chapter 10 does to networks and images: weights drawn anew, faint changes, maps of one's choice, retraining."""
+"""What chapter 9 does to networks and images: weights drawn anew, faint changes, maps of one's choice, retraining."""
 
 import pytest
 import torch

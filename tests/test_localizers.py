@@ -57,7 +57,7 @@ def spread_out(cells: Tensor) -> Tensor:
 
 
 def objects(model: sl.Model, images: Tensor, label: int) -> Tensor:
-    """The object map, equation (5.10)."""
+    """The object map, equation (7.10)."""
     (_, ten), (_, thirteen), (h, g) = at_layers(model, images, label, 10, 13, 16)
     cam = (g.mean((1, 2))[:, None, None] * h).sum(0).clamp(min=0)
     parts = [spread_out(M) for M in (ten.abs().amax(0), thirteen.abs().amax(0), cam)]

@@ -2,9 +2,9 @@
 
     sl.check("three-scores", (0.5, 0.5, 0.5))       # -> not yet: the three probabilities are not equal ...
 
-The check of an exercise is a function in `chapter_N.py`, under `@exercise("name")`. It is called with the answer and
-with what else the exercise hands over, and says by `expect(condition, hint)` what the answer has to fulfill, most
-telling mistake first. It returns nothing. Whoever gets past the last line has solved the exercise.
+The check of an exercise is a function under `@exercise("name")`, in the module that is named like its chapter. It is
+called with the answer and with what else the exercise hands over, and says by `expect(condition, hint)` what the answer
+has to fulfill, most telling mistake first. It returns nothing. Whoever gets past the last line has solved the exercise.
 
     @exercise("double")
     def double(answer, x):
@@ -123,7 +123,7 @@ def _finite(value: float) -> bool:
 @cache
 def _names() -> dict[str, str]:
     """From the name of each exercise to its module: read from the text, so that a chapter loads its own checks only."""
-    files = sorted(Path(__file__).parent.glob("chapter_*.py"))
+    files = sorted(Path(__file__).parent.glob("*.py"))
     return {name: f"{__package__}.{path.stem}" for path in files for name in DECLARED.findall(path.read_text("utf-8"))}
 
 

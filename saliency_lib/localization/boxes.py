@@ -35,7 +35,7 @@ def bounding_box(mask: Tensor) -> Box | None:
 def box_iou(a: Sequence[float], b: Sequence[float]) -> float:
     """The overlap of two boxes `(x0, y0, x1, y1)`, intersection over union: 0 if they are apart, 1 if they are equal.
 
-    Raises `SaliencyError` if one of them is no box: four numbers, x0 <= x1, y0 <= y1. Chapter 5 teaches it.
+    Raises `SaliencyError` if one of them is no box: four numbers, x0 <= x1, y0 <= y1. Chapter 7 teaches it.
     """
     a, b = check_box(a), check_box(b)
     width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])

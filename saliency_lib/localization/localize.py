@@ -66,7 +66,7 @@ def localize(
     photo itself. Nothing is found in a map without differences.
 
     Raises `SaliencyError` if the quantiles are not 0 <= background <= foreground <= 1, or the size not positive, and
-    `ImageError` if the photo or the map cannot be used. Chapter 5 teaches it.
+    `ImageError` if the photo or the map cannot be used. Chapter 7 teaches it.
     """
     foreground = number("foreground", foreground, 0, 1)
     if number("background", background, 0, 1) > foreground:
@@ -95,7 +95,7 @@ def threshold_box(
     With several fractions, each side of the box is the median of their boxes' sides, and the mask is that of the middle
     fraction. Nothing is found in a map that is nowhere positive. `part` as in `localize`.
 
-    Raises `SaliencyError` if a fraction is not in (0, 1], and otherwise as `localize`. Chapter 5 teaches it.
+    Raises `SaliencyError` if a fraction is not in (0, 1], and otherwise as `localize`. Chapter 7 teaches it.
     """
     several = (threshold,) if isinstance(threshold, Real) else threshold
     fractions = sorted(numbers("threshold, a fraction of the maximum,", several, least=0, most=1))

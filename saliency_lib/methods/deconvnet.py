@@ -42,7 +42,7 @@ def deconvnet_reconstruction(
 
     Raises `ModelError` if the network has other layers or is no sequence, or a layer computes something else than its
     class does (a hook, or a subclass that scales its weights), and the errors of `input_gradient`. A target
-    function is not accepted, since a reconstruction starts from a unit. Chapter 4 teaches it.
+    function is not accepted, since a reconstruction starts from a unit. Chapter 5 teaches it.
     """
     if not is_class(target):
         raise TargetError("a reconstruction starts from the score of a class, not from a function")

@@ -4,7 +4,7 @@
 
 At the last layer before global pooling the score is a sum over places, and the weighted activations are an account of
 it: the class activation map of Zhou et al. (2016). Selvaraju et al. (2017) made it work at any layer and keep what
-speaks for the class. One forward pass, and a short way back. Its cells are as coarse as the layer. Chapter 5.
+speaks for the class. One forward pass, and a short way back. Its cells are as coarse as the layer. Chapter 7.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def grad_cam(
 
     `layer` h is by default the last of those known for the model, for EfficientNet-Lite0 what global pooling averages;
     there Grad-CAM is the class activation map of Zhou et al. (2016), divided by the number of cells and cut off at 0.
-    Arguments and errors as in `layer_saliency`. Chapter 5 compares it.
+    Arguments and errors as in `layer_saliency`. Chapter 7 compares it.
     """
     return GradCam(model, images, layers=None if layer is None else [layer], rule=rule).maps(target)
 

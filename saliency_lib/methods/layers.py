@@ -3,7 +3,7 @@
     M = sl.layer_saliency(model, images, "Egyptian cat", layer="blocks.5.2")   # M_ij = max_k |dS_c / dh_kij|, (N, h, w)
 
 The gradient of a modern network is noisy at the pixels. Taken at a middle or late layer h, the paper's own formula
-gives a smooth map that covers the object, for less computation. Chapter 5 tells that story.
+gives a smooth map that covers the object, for less computation. Chapter 7 tells that story.
 """
 
 from collections.abc import Sequence
@@ -77,7 +77,7 @@ def layer_saliency(
 
     `layer` is a module of the network whose output is (N, C, h, w), its name, or `sl.tokens(...)`; its cell (i, j)
     stands for a part of the image. Images, target, rule and errors as in `input_gradient`; `ModelError` also for a
-    layer that cannot be used. Chapter 5 teaches it.
+    layer that cannot be used. Chapter 7 teaches it.
     """
     return LayerSaliency(model, images, layers=[layer], rule=rule).maps(target)
 

@@ -4,7 +4,7 @@
 
 Grad-CAM at the network's end is sure of the class, and of the part that tells it. The paper's formula at middle layers
 covers more of the object, less surely. Three maps of mean one, on one grid, added: the book's own best, found on 300
-photos of ILSVRC (chapter 5 says how, and how far to trust it). One forward pass, and one backward pass of a third.
+photos of ILSVRC (chapter 7 says how, and how far to trust it). One forward pass, and one backward pass of a third.
 """
 
 from collections.abc import Sequence
@@ -94,7 +94,7 @@ def object_map(
     With several `scales` (factors of the images' sides), or with `mirror`, the map is the mean over these views and
     their mirror images, at the cost of all of them: `AveragedObjectMap`.
 
-    Arguments and errors as in `layer_saliency`; `SaliencyError` for scales that are none. Chapter 5 teaches it.
+    Arguments and errors as in `layer_saliency`; `SaliencyError` for scales that are none. Chapter 7 teaches it.
     """
     if mirror or numbers("scales, factors of the images' sides,", scales, least=1e-3, most=100) != (1,):
         views = AveragedObjectMap(model, images, scales=scales, mirror=mirror, layers=layers, rule=rule)

@@ -108,7 +108,7 @@ class relu_rule(TorchFunctionMode):
     `rule=sl.relu_rule("guided", others="backprop")`. Leaving the context without having met any ReLU raises
     `ModelError`, because the result would silently be the plain gradient. So does what no rule reaches: a ReLU in
     scripted or compiled code, and a function with a derivative of its own, unless `others="backprop"` lets it keep
-    that. Chapter 4 tells the whole story.
+    that. Chapter 5 tells the whole story.
     """
 
     def __init__(self, rule: str | Rule, *, others: str = "raise") -> None:

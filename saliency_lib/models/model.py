@@ -153,7 +153,7 @@ def as_classifier(
     """Your own network that scores classes, as a `Model`: `as_model` with a softmax over its K scores.
 
     `module` takes normalized images `(images - mean) / std` and returns scores (N, K), before any softmax; `categories`
-    are the names of the K classes. Errors as in `as_model`. Chapter 4 uses it.
+    are the names of the K classes. Errors as in `as_model`. Chapter 5 uses it.
     """
     return as_model(module, mean=mean, std=std, size=size, head=Head("softmax", categories))
 

@@ -85,7 +85,7 @@ def activations(model: nn.Module, images: Tensor, layers: Sequence[Layer]) -> di
     """What these layers put out for the images: from each layer, as it was named, to a tensor (N, C, h, w) or (N, C).
 
     `layers` are modules, names of modules, or `tokens`. The model runs once, in evaluation mode, and is not changed.
-    Raises `ImageError` for bad images, `ModelError` for a layer that is not there or not met exactly once. Chapter 4
+    Raises `ImageError` for bad images, `ModelError` for a layer that is not there or not met exactly once. Chapter 5
     uses it.
     """
     layers = listed("layers", list(layers) if isinstance(layers, Mapping) else layers, ModelError)

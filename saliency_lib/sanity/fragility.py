@@ -48,7 +48,7 @@ def fragile(model: nn.Module, images: Tensor, *, reach: float = 4 / 255, steps: 
     """Images (N, C, H, W) within `reach` of these: of the same top class, and with as different a map as was found.
 
     Of the steps whose top class is that of the image the last is kept. Pixels stay in [0, 1]. Raises `ModelError` if
-    the network calls no ReLU, and what `saliency_map` raises. Ghorbani et al. (2019), section 3. Chapter 10 teaches it.
+    the network calls no ReLU, and what `saliency_map` raises. Ghorbani et al. (2019), section 3. Chapter 9 teaches it.
     """
     with torch.no_grad():
         classes = model(images).argmax(1)

@@ -35,7 +35,7 @@ def manipulate(
 
     The maps are those of the top class. `steps` batches of images are seen, by Adam. The model itself
     and the caller's random state are not changed. Raises `SaliencyError` if `where` does not fit, or has nothing in it.
-    Heo et al. (2019), section 3. Chapter 10 teaches it.
+    Heo et al. (2019), section 3. Chapter 9 teaches it.
     """
     if where.shape != images.shape[2:] or not where.any():
         raise SaliencyError(f"say where the maps should be: something in {tuple(images.shape[2:])} pixels")

@@ -21,7 +21,7 @@ def cascade(model: nn.Module, *, seed: int = 0) -> Iterator[tuple[str, nn.Module
     Each comes with the name of the layer that was drawn last. Weights are drawn as PyTorch draws them for a network
     that has not been trained; `seed` chooses which, and the caller's random state stays as it is. The model itself is
     not changed. Adebayo et al. (2018), section 3.1. Raises `ModelError` if it has no layer that can be drawn anew.
-    Chapter 10 teaches it.
+    Chapter 9 teaches it.
     """
     forgetful = copy.deepcopy(model)
     layers = [(name, layer) for name, layer in forgetful.named_modules() if hasattr(layer, "reset_parameters")]

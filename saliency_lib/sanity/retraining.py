@@ -38,7 +38,7 @@ def learn(images: Tensor, labels: Tensor, categories: Categories, *, epochs: int
     """A small network trained on images (N, 3, 32, 32) with labels (N,): a few seconds for a thousand.
 
     It never mirrors or moves them, so that holes stay where they are. Hooker et al. (2019), section 3, train anew like
-    this for every method and share. Chapter 10 teaches it.
+    this for every method and share. Chapter 9 teaches it.
     """
     recipe = Recipe(
         network=begun(lambda: small_convnet(len(categories))),

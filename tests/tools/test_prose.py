@@ -36,8 +36,8 @@ def test_every_exercise_is_checked_by_the_library_and_its_cell_holds_no_answer(c
     asked = [name for cell in cells if cell.cell_type == "markdown" for name in EXERCISE.findall(cell.source)]
     checking = [cell for cell in cells if cell.cell_type == "code" and CHECKED.search(cell.source)]
     assert [name for cell in checking for name in CHECKED.findall(cell.source)] == asked
-    number = PROJECT.numbers[chapter]
+    subject = chapter.stem.split("_", 1)[1]
     for cell, name in zip(checking, asked, strict=True):
-        assert _names()[name].endswith(f"chapter_{number}")
+        assert _names()[name].endswith(f".{subject}")
         assert re.search(r"^answer = None\b", cell.source, re.MULTILINE)
         assert "assert" not in cell.source

@@ -75,7 +75,7 @@ def test_on_paper_each_slide_is_a_page_with_its_heading(tmp_path: Path) -> None:
     if not vendor.prepare(ROOT, slides.ASSETS):
         pytest.skip("reveal.js could not be fetched")
     vendor.lay(ROOT, tmp_path, slides.ASSETS)
-    lecture = deck(Markdown(BOOK, BOOK.chapters[6], KNOWN, WORKS))
+    lecture = deck(Markdown(BOOK, BOOK.chapters[3], KNOWN, WORKS))
     (tmp_path / "printed.html").write_text(slides.page("x", lecture, printed=True), "utf-8")
     chromium.pdf((tmp_path / "printed.html").as_uri(), tmp_path / "printed.pdf")
     pages = [page.extract_text() for page in PdfReader(tmp_path / "printed.pdf").pages]

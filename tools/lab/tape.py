@@ -11,7 +11,7 @@ way back, from the last node to the first, with the same weights:
     mean, linear layer      1/49 of the classes' weights, each times its entry in `cotangent`
 
 The two numbers `gate` and `slope` choose the rule: 0 and 1 give the gradient, 1 and 0 the DeconvNet, 0 and 0 guided
-backpropagation (chapter 4). `cotangent` (1, 1000) says which sum of scores is asked for: one class, or a difference.
+backpropagation (chapter 5). `cotangent` (1, 1000) says which sum of scores is asked for: one class, or a difference.
 """
 
 from collections.abc import Callable

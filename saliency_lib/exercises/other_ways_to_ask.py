@@ -1,4 +1,4 @@
-"""The exercises of chapter 9: other ways to ask."""
+"""The exercises of chapter 10: other ways to ask."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ from saliency_lib.models.model import Model
 
 @exercise("ask-eyes")
 def eyes(answer: Any) -> None:
-    """Occlusion and Shapley values of two players that partly stand in for each other, eqs. (9.4) and (9.6)."""
+    """Occlusion and Shapley values of two players that partly stand in for each other, eqs. (10.4) and (10.6)."""
     given = numbers(answer, 4, "four numbers: occlusion of the left and the right eye, then their Shapley values")
     left, right, both = 2, 1, 2.5
     expect(not (near(given[0], left) and near(given[1], right)), "occlusion: take an eye away from both, not from none")
@@ -32,7 +32,7 @@ def eyes(answer: Any) -> None:
 
 @exercise("ask-path")
 def path(answer: Any) -> None:
-    """Gradient times input and integrated gradients of 12 x1 x2^2 at (1, 1/2), eqs. (9.2) and (9.3)."""
+    """Gradient times input and integrated gradients of 12 x1 x2^2 at (1, 1/2), eqs. (10.2) and (10.3)."""
     given = numbers(answer, 4, "four numbers: gradient times input of x1 and x2, then integrated gradients of both")
     expect(
         not (near(given[0], 3) and near(given[1], 12)), "these are the derivatives: times the input, x1 = 1, x2 = 1/2"
@@ -54,7 +54,7 @@ def path(answer: Any) -> None:
 
 @exercise("ask-baseline")
 def baseline(answer: Any) -> None:
-    """Integrated gradients of 3 x1 + x2 from black and from white, eq. (9.3)."""
+    """Integrated gradients of 3 x1 + x2 from black and from white, eq. (10.3)."""
     given = numbers(answer, 4, "four numbers: x1 and x2 from black, then x1 and x2 from white")
     expect(not near(given[0], 3), "from black: this is the derivative; times how far the pixel is from black")
     expect(near(given[0], 0.6) and near(given[1], 1), "from black: (I - 0) times the derivative, for each pixel")
@@ -91,7 +91,7 @@ def two_baselines(answer: Any, model: Model, image: Tensor, target: Any) -> None
 
 @exercise("ask-pairs")
 def pairs(answer: Any, v: Callable[[Tensor], Tensor]) -> None:
-    """How much two pieces stand in for each other, eq. (9.9), for all pairs."""
+    """How much two pieces stand in for each other, eq. (10.9), for all pairs."""
     given = torch.tensor(numbers(answer, 36, "36 numbers, (6, 6): one for each pair of tiles")).double().view(6, 6)
     off = 1 - torch.eye(6)
     whole, none = (v(torch.full((1, 6), float(fill))).double().cpu() for fill in (1, 0))

@@ -1,4 +1,4 @@
-"""Chapter 7's exercises accept the right answer and meet each typical mistake with its hint."""
+"""Chapter 4's exercises accept the right answer and meet each typical mistake with its hint."""
 
 import torch
 from helpers import judged, small_network

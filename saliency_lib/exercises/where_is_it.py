@@ -1,4 +1,4 @@
-"""The exercises of chapter 5: boxes, cuts, accounts."""
+"""The exercises of chapter 7: boxes, cuts, accounts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,7 +29,7 @@ def shift(answer: Any) -> None:
 
 @exercise("where-cut")
 def cut(answer: Any) -> None:
-    """The labeling of three pixels with the least energy (5.3), as three letters."""
+    """The labeling of three pixels with the least energy (7.3), as three letters."""
     costs = ({"F": 1, "B": 5}, {"F": 4, "B": 3}, {"F": 6, "B": 2})
     borders = (4, 1)
     letters = str(answer).strip().upper()
@@ -55,7 +55,7 @@ def clipped(answer: Any, model: nn.Module, images: Tensor, bias: float) -> None:
     total = grad_cam(model, images, "Egyptian cat").sum().item()
     right = total + bias - score
     expect(not near(given, total, 0.01), "this is the sum of Grad-CAM: by how much is it too large?")
-    expect(not near(given, total - score, 0.01), "the bias belongs to the account too, eq. (5.8)")
+    expect(not near(given, total - score, 0.01), "the bias belongs to the account too, eq. (7.8)")
     expect(not near(given, 49 * right, 0.5), "CAM over the number of positions adds up to the score, not CAM itself")
     expect(given > 0, "the question is by how much the sum is too large: a positive number")
     expect(near(given, right, 0.02), "add up Grad-CAM and the bias of this class, and subtract its score")

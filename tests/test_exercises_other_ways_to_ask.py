@@ -1,4 +1,4 @@
-"""Chapter 9's exercises accept the right answer and meet each typical mistake with its hint."""
+"""Chapter 10's exercises accept the right answer and meet each typical mistake with its hint."""
 
 import itertools
 

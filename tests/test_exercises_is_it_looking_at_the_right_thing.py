@@ -6,7 +6,7 @@ from helpers import judged
 from torch import Tensor
 
 import saliency_lib as sl
-from saliency_lib.exercises import chapter_11
+from saliency_lib.exercises import is_it_looking_at_the_right_thing as exercises
 
 
 def test_reliance() -> None:
@@ -79,8 +79,8 @@ def test_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = sl.Roads(drawn.images[seen], drawn.angles[seen], {name: mask[seen] for name, mask in drawn.masks.items()})
     given = {"model": sl.load_model("steering_convnet_shortcut").cpu(), "drawn": drawn}
     counts = (5, 10, 20, 30, 50)
-    verdicts = {count: chapter_11._verdict(count=count, **given) for count in counts}
-    monkeypatch.setattr(chapter_11, "_verdict", lambda model, drawn, count: verdicts[count])
+    verdicts = {count: exercises._verdict(count=count, **given) for count in counts}
+    monkeypatch.setattr(exercises, "_verdict", lambda model, drawn, count: verdicts[count])
     (right,) = [count for count in counts if sl.check("audit-enough", count, **given).correct]
     lasts, few = "does yours last", "fewer roads"
     wrong = [(count, lasts if count < right else few) for count in counts if count != right]

@@ -1,4 +1,4 @@
-"""The exercises of chapter 4: rules at the ReLU, and what a rectification does to a cosine."""
+"""The exercises of chapter 5: rules at the ReLU, and what a rectification does to a cosine."""
 
 import math
 from typing import Any
@@ -36,7 +36,7 @@ def rule_cosine(answer: Any) -> None:
 
 @exercise("rule-many")
 def rule_many(answer: Any) -> None:
-    """How often equation (4.8) has to be applied to 0 until it exceeds 0.8."""
+    """How often equation (5.8) has to be applied to 0 until it exceeds 0.8."""
     given = number(answer, "a whole number")
     expect(given == int(given), "how *many*: a whole number")
     rho, count = 0.0, 0

@@ -1,4 +1,4 @@
-"""The exercises of chapter 7: what a saliency map shows, and what it does not."""
+"""The exercises of chapter 4: what a saliency map shows, and what it does not."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from saliency_lib.models.model import Classifier
 
 @exercise("shows-share")
 def share(answer: Any) -> None:
-    """The share of a map's sum in a box, its lift, and the largest lift, eq. (7.1)."""
+    """The share of a map's sum in a box, its lift, and the largest lift, eq. (4.1)."""
     given = numbers(answer, 3, "three numbers: the share, the lift, the largest possible lift")
     inside, total, area = 2 + 6 + 4 + 3, 30, 4 / 16
     expect(not near(given[0], area), "the share: this is the box's share of the area")

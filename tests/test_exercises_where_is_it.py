@@ -1,4 +1,4 @@
-"""Chapter 5's exercises accept the right answer and meet each typical mistake with its hint."""
+"""Chapter 7's exercises accept the right answer and meet each typical mistake with its hint."""
 
 import itertools
 import re
@@ -10,7 +10,7 @@ from PIL import Image
 
 import saliency_lib as sl
 
-CHAPTER = (Path(__file__).parent.parent / "chapters" / "05_where_is_it.ipynb").read_text("utf-8")
+CHAPTER = (Path(__file__).parent.parent / "chapters" / "07_where_is_it.ipynb").read_text("utf-8")
 
 
 def test_shift() -> None:

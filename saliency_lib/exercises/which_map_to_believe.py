@@ -1,4 +1,4 @@
-"""The exercises of chapter 10: which map to believe."""
+"""The exercises of chapter 9: which map to believe."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from saliency_lib.models.running import activations
 
 @exercise("believe-deletion")
 def deletion(answer: Any) -> None:
-    """The areas under two curves of five scores each, by the trapezoidal rule, eq. (10.2)."""
+    """The areas under two curves of five scores each, by the trapezoidal rule, eq. (9.2)."""
     given = numbers(answer, 2, "two numbers: the area of the first map, and that of the second")
     curves = (1, 0.6, 0.2, 0.1, 0), (1, 0.1, 0.1, 0, 0)
     areas = [(sum(c) - (c[0] + c[-1]) / 2) / 4 for c in curves]
@@ -32,7 +32,7 @@ def deletion(answer: Any) -> None:
 
 @exercise("believe-infidelity")
 def infidelity(answer: Any) -> None:
-    """Infidelity of the shares (1, 1) for 2 x1 + x2, as they are and with the best factor, eq. (10.3)."""
+    """Infidelity of the shares (1, 1) for 2 x1 + x2, as they are and with the best factor, eq. (9.3)."""
     given = numbers(answer, 3, "three numbers: the infidelity, the best factor a, the relative infidelity")
     expect(not near(given[0], 1), "the infidelity is a mean over the two pixels, and this is the sum")
     expect(near(given[0], 0.5), "the infidelity: the falls are 2 and 1, and 1 is foretold for both")

@@ -1,4 +1,4 @@
-"""Chapter 4's exercises accept the right answer and meet each typical mistake with its hint."""
+"""Chapter 5's exercises accept the right answer and meet each typical mistake with its hint."""
 
 import math
 from collections.abc import Callable
