@@ -1,39 +1,22 @@
 """Gradient times input, SmoothGrad, integrated gradients, occlusion: closed forms, slow loops, Captum."""
 
-import gc
 import itertools
-import weakref
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
 from captum.attr import InputXGradient, NoiseTunnel, Saliency
 from captum.attr import IntegratedGradients as CaptumsIntegratedGradients
 from captum.attr import Occlusion as CaptumsOcclusion
-from helpers import MEAN, STD, architecture, images_for, lively_class, nothing_changes, relative, says, thawed
+from helpers import MEAN, STD, architecture, images_for, lively_class, nothing_changes, relative, says
 from torch import Tensor, nn
 
 import saliency_lib as sl
-from saliency_lib.cli import main
 from saliency_lib.methods.integrated_gradients import IntegratedGradients
-from saliency_lib.methods.method import methods
 from saliency_lib.methods.occlusion import Occlusion
 from saliency_lib.methods.quadratures import FIXED, next_nodes, trapezoids
 from saliency_lib.methods.smoothgrad import SmoothGrad
 
-METHODS: dict[str, Callable[..., Tensor]] = {
-    "gradient-times-input": sl.gradient_times_input,
-    "smoothgrad": lambda *given, **more: sl.smoothgrad(*given, samples=5, **more),
-    "smoothgrad-squared": lambda *given, **more: sl.smoothgrad(*given, samples=5, squared=True, **more),
-    "integrated-gradients": lambda *given, **more: sl.integrated_gradients(*given, steps=5, baseline="noise", **more),
-    "integrated-gradients-adaptive": lambda *given, **more: sl.integrated_gradients(
-        *given, steps=12, baseline="noise", quadrature="adaptive", **more
-    ),
-    "occlusion": lambda *given, **more: sl.occlusion(*given, patch=3, stride=2, **more),
-}
-NAMED = [name for name in METHODS if not name.endswith("adaptive")]
-BATCHED = [name for name in METHODS if name != "gradient-times-input"]
 CAPTUMS = {"gauss-legendre": "gausslegendre", "midpoint": "riemann_middle"}
 
 
@@ -241,13 +224,6 @@ def test_the_noise_has_the_size_asked_for_and_is_one_for_all_images(net: nn.Modu
     assert not torch.allclose(e[0], e[1], atol=0.1)
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_no_image_depends_on_another(name: str, net: nn.Module, images: Tensor) -> None:
-    together = METHODS[name](net, images)
-    alone = torch.cat([METHODS[name](net, image[None]) for image in images])
-    assert relative(together, alone) < 1e-5
-
-
 def test_the_blurred_baseline_keeps_what_is_flat_and_the_mean() -> None:
     flat = IntegratedGradients(Kinked(0.5), torch.full((1, 1, 40, 40), 0.3), baseline="blurred")
     assert torch.allclose(flat.baselines[0], torch.tensor(0.3))
@@ -283,107 +259,7 @@ def test_without_a_target_the_class_is_the_clean_images_own() -> None:
     assert chance.sum().item() == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_every_kind_of_target(name: str, net: nn.Module, images: Tensor) -> None:
-    of = METHODS[name]
-    classes = [0, 3, 1]
-    each = torch.cat([of(net, images[i : i + 1], c) for i, c in enumerate(classes)])
-    assert relative(of(net, images, classes), each) < 1e-5
-    assert relative(of(net, images, torch.tensor(classes)), each) < 1e-5
-    assert relative(of(net, images, lambda output: output[:, 2]), of(net, images, 2)) < 1e-5
-    assert relative(of(net, images, sl.unit("5", 2)), of(net, images, 2)) < 1e-5
-    assert relative(of(net, images, sl.weighted({0: 2.0})), of(net, images, 0) * (4 if "squared" in name else 2)) < 1e-5
-    inner = of(net, images, sl.unit("0", 1, (2, 2)))
-    assert inner.shape[-2:] == (8, 8)
-    assert inner.abs().max() > 0
-    with pytest.raises(sl.TargetError):
-        of(net, images, 5)
-
-
-@pytest.mark.parametrize("name", NAMED)
-def test_a_method_is_found_by_its_name(name: str, net: nn.Module, images: Tensor) -> None:
-    assert name in methods()
-    given: dict[str, dict[str, Any]] = {
-        "integrated-gradients": {"steps": 5, "baseline": "noise"},
-        "occlusion": {"patch": 3, "stride": 2},
-    }
-    settings = given.get(name, {"samples": 5} if name.startswith("smooth") else {})
-    found = sl.find_method(name)(net, images, **settings)
-    result = METHODS[name](net, images, 1)
-    expected = result if name == "occlusion" else sl.reduce_channels(result)
-    assert torch.equal(found.maps(1), expected)
-    assert torch.equal(found.maps(1), expected)
-    assert torch.equal(found.answer.scores, net(images))
-
-
-@pytest.mark.parametrize("name", NAMED)
-def test_from_the_command_line(name: str, tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    out = tmp_path / "map.png"
-    assert main(["saliency", "bee", "--model", "creature_convnet", "--method", name, "--out", str(out)]) == 0
-    assert out.stat().st_size > 1000
-    assert capsys.readouterr().err == ""
-
-
-# Memory, seeds, and what is the caller's
-
-
-@pytest.mark.parametrize("name", BATCHED)
-def test_the_batch_size_changes_nothing(name: str, net: nn.Module, images: Tensor) -> None:
-    net, images = net.double(), images.double()
-    whole = METHODS[name](net, images, batch_size=1000)
-    for batch_size in (1, 2, 4, 7):
-        assert relative(METHODS[name](net, images, batch_size=batch_size), whole) < 1e-12
-
-
-@pytest.mark.parametrize("name", BATCHED)
-def test_memory_does_not_grow_with_the_steps(name: str, images: Tensor) -> None:
-    """The network never sees more than a batch, and what it computed for all batches but the last is gone by then."""
-    seen: list[weakref.ref] = []
-    sizes: list[int] = []
-    alive: list[int] = []
-
-    class Watching(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            gc.collect()
-            alive.append(sum(one() is not None for one in seen))
-            y = x * x
-            seen.append(weakref.ref(y))
-            sizes.append(len(x))
-            return y.flatten(1)[:, :4]
-
-    METHODS[name](Watching(), images[:1], 1, batch_size=2)
-    assert len(sizes) > 2
-    assert max(sizes) == 2
-    assert max(alive) <= 1
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_the_same_call_gives_the_same_result(name: str, net: nn.Module, images: Tensor) -> None:
-    first = METHODS[name](net, images, 1)
-    torch.manual_seed(99)
-    assert torch.equal(METHODS[name](net, images, 1), first)
-    if name in ("smoothgrad", "smoothgrad-squared", "integrated-gradients"):
-        assert not torch.allclose(METHODS[name](net, images, 1, seed=1), first, rtol=1e-3)
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_nothing_of_the_callers_changes(name: str, net: nn.Module, images: Tensor) -> None:
-    model = thawed(net).train()
-    images.requires_grad_()
-    with nothing_changes(model, images):
-        expected = METHODS[name](model, images, 1)
-    assert not expected.requires_grad
-    with nothing_changes(model, images), torch.inference_mode():
-        assert torch.equal(METHODS[name](model, images, 1), expected)
-    with nothing_changes(model, images), pytest.raises(sl.TargetError):
-        METHODS[name](model, images, lambda output: output[:, 77])
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_a_map_knows_which_part_of_the_photo_it_covers(name: str) -> None:
-    model = sl.load_model("creature_convnet").cpu()
-    images = model.to_tensor(sl.sample_photo("bee"))
-    assert sl.images.part_of(METHODS[name](model, images)) == sl.images.part_of(images) is not None
+# What is shown, and what cannot be used
 
 
 def test_a_bar_is_shown_where_it_is_wanted(net: nn.Module, images: Tensor, capsys: pytest.CaptureFixture[str]) -> None:

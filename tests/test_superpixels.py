@@ -10,11 +10,10 @@ import pytest
 import torch
 from captum._utils.models.linear_model import SkLearnLinearRegression, SkLearnRidge
 from captum.attr import FeatureAblation, LimeBase
-from helpers import architecture, images_for, lively_class, nothing_changes, relative, says, thawed
+from helpers import architecture, images_for, lively_class, nothing_changes, relative, says
 from torch import Tensor, nn
 
 import saliency_lib as sl
-from saliency_lib.cli import main
 from saliency_lib.methods.lime import Lime
 from saliency_lib.methods.shap import Shap
 from saliency_lib.methods.superpixels import SuperpixelMethod
@@ -243,24 +242,7 @@ def test_a_photo_has_about_as_many_superpixels_as_were_asked_for() -> None:
     assert sl.superpixels(images[:, :1], 9).shape == (1, 224, 224)
 
 
-# What all methods owe
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_a_map_is_found_by_name_and_of_every_target(name: str, net: nn.Module, images: Tensor) -> None:
-    given: dict[str, Any] = {"segments": SIX[None]} | ({} if "occlusion" in name else {"samples": 20})
-    found = sl.find_method(name)(net, images, **given)
-    of = METHODS[name]
-    assert torch.equal(found.maps(1), of(net, images, 1, segments=SIX[None]))
-    assert torch.equal(found.answer.scores, net(images))
-    classes = [0, 3, 1]
-    each = torch.cat([of(net, images[i : i + 1], c, segments=SIX[None]) for i, c in enumerate(classes)])
-    assert relative(found.maps(classes), each) < 1e-4
-    assert relative(found.maps(), found.maps(net(images).argmax(1))) == 0
-    assert relative(found.maps(sl.weighted({0: 2.0})), 2 * found.maps(0)) < 1e-5
-    assert found.maps(sl.unit("0", 1, (2, 2))).abs().max() > 0
-    with pytest.raises(sl.TargetError):
-        found.maps(5)
+# What cannot be used, and images with pieces of their own
 
 
 def test_images_with_different_numbers_of_pieces(net: nn.Module, images: Tensor) -> None:
@@ -271,28 +253,6 @@ def test_images_with_different_numbers_of_pieces(net: nn.Module, images: Tensor)
         for row in range(3):
             alone = METHODS[name](net, images[row : row + 1], 2, segments=segments[row : row + 1])
             assert relative(found[row : row + 1], alone) < 1e-4
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_batches_seeds_and_what_is_the_callers(name: str, net: nn.Module, images: Tensor) -> None:
-    of, given = METHODS[name], {"segments": SIX[None]}
-    expected = of(net.double(), images.double(), 1, **given)
-    for batch_size in (1, 7, 1000):
-        assert relative(of(net, images.double(), 1, batch_size=batch_size, **given), expected) < 1e-10
-    torch.manual_seed(99)
-    model = thawed(net).train()
-    with nothing_changes(model, images, SIX), torch.inference_mode():
-        assert relative(of(model, images.double(), 1, **given), expected) < 1e-10
-    if name != "occlusion-superpixels":
-        assert relative(of(net, images.double(), 1, seed=1, **given), expected) > 1e-3
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_from_the_command_line(name: str, tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    out = tmp_path / "map.png"
-    assert main(["saliency", "bee", "--model", "creature_convnet", "--method", name, "--out", str(out)]) == 0
-    assert out.stat().st_size > 1000
-    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
