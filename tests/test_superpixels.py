@@ -153,7 +153,7 @@ class _Captum:
             perturb_func=lambda original, **_: next(coalitions)[None],
             perturb_interpretable_space=True,
             from_interp_rep_transform=lambda z, original, **_: torch.where(
-                z[0][method.segments[row]].bool(), original, method.baseline[row]
+                z[0][method.pieces[row]].bool(), original, method.paint[row]
             ),
             to_interp_rep_transform=None,
         )

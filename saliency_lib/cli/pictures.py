@@ -1,7 +1,6 @@
 """The commands that draw a picture: of a map, of a box, of a class image."""
 
 import argparse
-import inspect
 import sys
 from typing import Any, NamedTuple
 
@@ -46,8 +45,7 @@ def saliency(options: argparse.Namespace) -> None:
     target, title = target_of(options, model, best)
     method = find_method(options.method)
     found = method(model, images, **_settings(method, options))
-    per_pixel = type(found).attribution is not Method.attribution
-    maps = reduce_channels(found.attribution(target), options.channels) if per_pixel else found.maps(target)
+    maps = reduce_channels(found.attribution(target), options.channels) if method.per_pixel() else found.maps(target)
     whole = F.interpolate(maps[None].float().cpu(), images.shape[2:], mode="bilinear")[0, 0]
     print(table(best, model.head.unit))
 
@@ -63,11 +61,14 @@ def saliency(options: argparse.Namespace) -> None:
 
 def _settings(method: type[Method], options: argparse.Namespace) -> dict[str, Any]:
     """The options that were given, as the method takes them. Raises `SaliencyError` for one that it does not have."""
-    given = {"rule": options.rule, "layers": options.layer and [options.layer]}
+    known = method.settings()
+    given = {"rule": options.rule, "layer": options.layer}
     given = {name: value for name, value in given.items() if value is not None}
+    if "layers" in known and "layer" in given:
+        given["layers"] = [given.pop("layer")]
     for name in given:
-        if name not in inspect.signature(method).parameters:
-            raise SaliencyError(f"the method {method.name} has no option --{name.removesuffix('s')}")
+        if name not in known:
+            raise SaliencyError(f"the method {method.name} has no option --{name}")
     return given
 
 

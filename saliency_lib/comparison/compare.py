@@ -16,7 +16,7 @@ from torch import Tensor
 
 from saliency_lib.checks import some_of, whole
 from saliency_lib.comparison import map_metrics
-from saliency_lib.comparison.explainers import SETTINGS, Explainer, find_explainers
+from saliency_lib.comparison.explainers import Explainer, find_explainers
 from saliency_lib.comparison.pictures import Picture, Pictures, find_pictures, network_for
 from saliency_lib.errors import ImageError, SaliencyError
 from saliency_lib.images import sides
@@ -128,7 +128,7 @@ class Comparison:
     def settings(self) -> dict[str, str]:
         """What every record says of how it came about."""
         text = json.dumps(
-            [self.data.title, self.metrics, SETTINGS, self.at_a_time, STEPS, SQUARES, RADIUS, MOVES, self.model.size]
+            [self.data.title, self.metrics, self.at_a_time, STEPS, SQUARES, RADIUS, MOVES, self.model.size]
         )
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
         return {"data": self.data.title, "model": self.model_name, "settings": digest}

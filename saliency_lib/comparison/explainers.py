@@ -6,7 +6,6 @@
 A metric that likes a map made without the network says nothing of what the network does.
 """
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,15 +19,8 @@ from saliency_lib.errors import SaliencyError
 from saliency_lib.methods.gradients import Gradient
 from saliency_lib.methods.maps import reduce_channels
 from saliency_lib.methods.method import Method, methods
-from saliency_lib.methods.smoothgrad import SmoothGrad
 from saliency_lib.models.load import load_model
-from saliency_lib.models.model import Model, layers_known
-
-SETTINGS: dict[str, dict[str, Any]] = {"lime": {"samples": 200}, "shap": {"samples": 200}}
-"""What differs from the functions' own defaults, so that many images are done in bearable time."""
-
-LAYERS = {"creature_convnet": ("features.7",)}
-"""Where Grad-CAM and its like look in networks that do not say so themselves: the last map before the linear layers."""
+from saliency_lib.models.model import Model
 
 SECOND = {"efficientnet_lite0": "efficientnet_lite1", "efficientnet_lite1": "efficientnet_lite0"}
 """Networks that were trained separately on the same photographs; the two are of one family, not of one architecture."""
@@ -63,13 +55,12 @@ class Explainer:
 
         A derivative w says w (I - gray); another attribution is a share itself; where there is none, the map is.
         """
-        if self.method is None or self.method.attribution is Method.attribution:
+        if self.method is None or not self.method.per_pixel():
             maps = self.maps(model, images, labels, batch_size)
             return maps, maps
         asked = self._asked(model, images, labels)
         A = self._prepared(asked.model, asked.images, batch_size).attribution(asked.labels)
-        derivative = self.method in (Gradient, SmoothGrad)
-        return reduce_channels(A), (A * (images.to(A) - GRAY) if derivative else A).sum(1)
+        return reduce_channels(A), (A * (images.to(A) - GRAY) if self.method.derivative else A).sum(1)
 
     def _asked(self, model: Model, images: Tensor, labels: Tensor) -> Question:
         asked = Question(model, images, labels)
@@ -78,20 +69,14 @@ class Explainer:
     def _prepared(self, model: Model, images: Tensor, batch_size: int) -> Method:
         assert self.method is not None
         given = {"batch_size": batch_size, "progress": False} | self.settings
-        known = inspect.signature(self.method).parameters
+        known = self.method.settings()
         return self.method(model, images, **{name: value for name, value in given.items() if name in known})
 
 
-def explainers(model: Model, model_name: str) -> dict[str, Explainer]:
+def explainers(model: Model) -> dict[str, Explainer]:
     """All that can be compared on this network, by name."""
-    found = []
-    for name, method in methods().items():
-        settings = SETTINGS.get(name, {})
-        if "layers" in inspect.signature(method).parameters and not layers_known(model).localization:
-            if name != "grad-cam" or model_name not in LAYERS:
-                continue
-            settings = {"layers": LAYERS[model_name]}
-        found.append(Explainer(name, method.title, method, settings))
+    fitting = [method for method in methods().values() if method.fits(model)]
+    found = [Explainer(method.name, method.title, method, dict(method.quick)) for method in fitting]
     found += [Explainer(rule, f"{rule} rule", Gradient, {"rule": rule}) for rule in ("guided", "deconvnet")]
     found += [Explainer(name, f"control: {name}", control=of) for name, of in CONTROLS.items()]
     return {one.name: one for one in found}
@@ -102,7 +87,7 @@ def find_explainers(names: list[str] | None, model: Model, model_name: str) -> l
 
     Raises `SaliencyError` if there is none of a name, or no second network for it.
     """
-    known = explainers(model, model_name)
+    known = explainers(model)
     return [_found(name, known, model_name) for name in names or known]
 
 

@@ -36,9 +36,9 @@ class Found(NamedTuple):
 class Blind(Method):
     """No method at all: the network is asked what it sees, and nobody looks where."""
 
-    def __init__(self, model: nn.Module, images: Tensor) -> None:
-        with evaluation_mode(model):
-            self.answer = ask(model, images)
+    def __post_init__(self) -> None:
+        with evaluation_mode(self.model):
+            self.answer = ask(self.model, self.images)
 
 
 @dataclass(frozen=True)

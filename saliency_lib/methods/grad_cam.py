@@ -9,36 +9,36 @@ speaks for the class. One forward pass, and a short way back. Its cells are as c
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from saliency_lib.methods.layers import LayerMethod
+from saliency_lib.methods.layers import LayerMethod, good_layers
+from saliency_lib.methods.method import function
 from saliency_lib.methods.recording import LayerGradient
-from saliency_lib.methods.relu_rules import AnyRule
-from saliency_lib.targets import Layer, Target
+from saliency_lib.targets import Layer
 
 
 class GradCam(LayerMethod):
-    """`grad_cam` for one target after another; by default at the last of the layers known."""
-
-    name = "grad-cam"
-    title = "Grad-CAM"
-    default = slice(-1, None)
-
-    def combine(self, gradients: Sequence[LayerGradient]) -> Tensor:
-        """max(0, sum_k a_k h_kij)."""
-        return activation_map(gradients[0])
-
-
-def grad_cam(
-    model: nn.Module, images: Tensor, target: Target = None, *, layer: Layer | None = None, rule: AnyRule = None
-) -> Tensor:
     """Grad-CAM (Selvaraju et al., 2017), max(0, sum_k a_k h_kij) with a_k = mean_ij dS_c / dh_kij: (N, h, w).
 
     `layer` h is by default the last of those known for the model, for EfficientNet-Lite0 what global pooling averages;
     there Grad-CAM is the class activation map of Zhou et al. (2016), divided by the number of cells and cut off at 0.
     Arguments and errors as in `layer_saliency`. Chapter 7 compares it.
     """
-    return GradCam(model, images, layers=None if layer is None else [layer], rule=rule).maps(target)
+
+    name, title = "grad-cam", "Grad-CAM"
+
+    layer: Layer | None = None
+
+    def chosen(self) -> Sequence[Layer]:
+        """The one given, or the last of those known."""
+        return good_layers(self.model)[-1:] if self.layer is None else [self.layer]
+
+    def combine(self, gradients: Sequence[LayerGradient]) -> Tensor:
+        """max(0, sum_k a_k h_kij)."""
+        return activation_map(gradients[0])
+
+
+grad_cam = function(GradCam)
 
 
 def activation_map(at: LayerGradient) -> Tensor:

@@ -11,19 +11,23 @@ gradient, and so a pixel that made the whole score counts for nothing. A black p
 where its being black is what the network sees: black is the baseline, and the formula does not say so.
 """
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from saliency_lib.images import covering
 from saliency_lib.methods.gradients import Gradient
-from saliency_lib.methods.relu_rules import AnyRule
+from saliency_lib.methods.method import function
 from saliency_lib.targets import Target
 
 
 class GradientTimesInput(Gradient):
-    """`gradient_times_input` for one target after another: one forward pass, one backward pass each."""
+    """The share I dS_c / dI that each entry of the image has in the score, to first order: (N, C, H, W), signed.
 
-    name = "gradient-times-input"
-    title = "gradient times input"
+    Shrikumar et al. (2016). Its unit is that of the score. Pixel values are those one sees, in [0, 1], so
+    black is the reference. `sl.reduce_channels` makes maps (N, H, W) of it. Arguments and errors as in
+    `input_gradient`. Reference: `saliency_lib/methods/gradient_times_input.py` says when it fails.
+    """
+
+    name, title, derivative = "gradient-times-input", "gradient times input", False
 
     def attribution(self, target: Target = None) -> Tensor:
         """I * dS / dI, (N, C, H, W)."""
@@ -31,11 +35,4 @@ class GradientTimesInput(Gradient):
         return covering(w * self.images.detach().to(w), self.images)
 
 
-def gradient_times_input(model: nn.Module, images: Tensor, target: Target = None, *, rule: AnyRule = None) -> Tensor:
-    """The share I dS_c / dI that each entry of the image has in the score, to first order: (N, C, H, W), signed.
-
-    Shrikumar et al. (2016). Its unit is that of the score. Pixel values are those one sees, in [0, 1], so
-    black is the reference. `sl.reduce_channels` makes maps (N, H, W) of it. Arguments and errors as in
-    `input_gradient`. Reference: `saliency_lib/methods/gradient_times_input.py` says when it fails.
-    """
-    return GradientTimesInput(model, images, rule=rule).attribution(target)
+gradient_times_input = function(GradientTimesInput)

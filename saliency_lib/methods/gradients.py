@@ -53,12 +53,12 @@ def saliency_map(model: nn.Module, images: Tensor, target: Target = None, *, rul
 class Gradient(Method):
     """`input_gradient` and `saliency_map` for one target after another: one forward pass, one backward pass each."""
 
-    name = "gradient"
-    title = "gradient at the pixels"
+    name, title, derivative = "gradient", "gradient at the pixels", True
 
-    def __init__(self, model: nn.Module, images: Tensor, *, rule: AnyRule = None) -> None:
-        self.model, self.images, self.rule = model, images, rule
-        self.recording = Recording(model, images, rule=rule)
+    rule: AnyRule = None
+
+    def __post_init__(self) -> None:
+        self.recording = Recording(self.model, self.images, rule=self.rule)
         self.answer = self.recording.answer
 
     def attribution(self, target: Target = None) -> Tensor:

@@ -31,38 +31,42 @@ from saliency_lib.checks import MANY, check_tensor, one_of, seed_of, whole
 from saliency_lib.errors import SaliencyError
 from saliency_lib.images import covering
 from saliency_lib.methods.baselines import Baseline, baselines_of
+from saliency_lib.methods.method import function
 from saliency_lib.methods.quadratures import FIXED, MORE, first_nodes, next_nodes, rounds, trapezoids
 from saliency_lib.methods.relu_rules import AnyRule
-from saliency_lib.methods.versions import BATCH, VersionMethod
+from saliency_lib.methods.versions import VersionMethod
 from saliency_lib.models.counting import counted
 from saliency_lib.targets import Target
 
 
 class IntegratedGradients(VersionMethod):
-    """`integrated_gradients` for one target after another, with the same baselines."""
+    """Each pixel's share of S(I) - S(I'), (I - I') times the mean of dS/dI from I' to I: (N, C, H, W), signed.
 
-    name = "integrated-gradients"
-    title = "integrated gradients"
+    Sundararajan et al. (2017), equation 1; its unit is that of the score. The baseline I' is `"black"`, `"gray"`,
+    `"blurred"` (a Gaussian of a twentieth of the shorter side), `"noise"`, images of your own, or a list of such, over
+    which the mean is taken. `steps` nodes are laid by `quadrature`: `"graded"`, `"midpoint"`, `"gauss-legendre"` or
+    `"adaptive"`, which is the best from about 50 steps on. Without a target the class is the top one of the image
+    itself. One `seed` gives one result. `batch_size`, `progress`: see `smoothgrad`.
 
-    def __init__(
-        self,
-        model: nn.Module,
-        images: Tensor,
-        *,
-        baseline: Baseline = "black",
-        steps: int = 50,
-        quadrature: str = "graded",
-        seed: int = 0,
-        batch_size: int = BATCH,
-        progress: bool | None = None,
-        rule: AnyRule = None,
-    ) -> None:
-        super().__init__(model, images, batch_size=batch_size, progress=progress, rule=rule)
-        self.quadrature = one_of("quadrature", quadrature, (*FIXED, "adaptive"))
-        many = quadrature in ("graded", "midpoint")  # the others take time or memory
-        self.steps = whole("steps", steps, 1 + (quadrature == "adaptive"), MANY if many else 1000)
-        random = Generator().manual_seed(seed_of(seed))
-        self.baselines = baselines_of(baseline, self.I, random)
+    Arguments and errors as in `input_gradient`; `SaliencyError` for settings that cannot be used.
+    Reference: `saliency_lib/methods/integrated_gradients.py` says when it fails.
+    """
+
+    name, title = "integrated-gradients", "integrated gradients"
+
+    baseline: Baseline = "black"
+    steps: int = 50
+    quadrature: str = "graded"
+    seed: int = 0
+    rule: AnyRule = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of("quadrature", self.quadrature, (*FIXED, "adaptive"))
+        many = self.quadrature in ("graded", "midpoint")  # the others take time or memory
+        self.steps = whole("steps", self.steps, 1 + (self.quadrature == "adaptive"), MANY if many else 1000)
+        random = Generator().manual_seed(seed_of(self.seed))
+        self.baselines = baselines_of(self.baseline, self.I, random)
 
     def attribution(self, target: Target = None) -> Tensor:
         """(I - I') times the mean gradient on the path from I' to I, (N, C, H, W), the mean over the baselines."""
@@ -117,42 +121,7 @@ class IntegratedGradients(VersionMethod):
         return (attribution.cpu().double().flatten(1).sum(1) - D).abs() / D.abs()
 
 
-def integrated_gradients(
-    model: nn.Module,
-    images: Tensor,
-    target: Target = None,
-    *,
-    baseline: Baseline = "black",
-    steps: int = 50,
-    quadrature: str = "graded",
-    seed: int = 0,
-    batch_size: int = BATCH,
-    progress: bool | None = None,
-    rule: AnyRule = None,
-) -> Tensor:
-    """Each pixel's share of S(I) - S(I'), (I - I') times the mean of dS/dI from I' to I: (N, C, H, W), signed.
-
-    Sundararajan et al. (2017), equation 1; its unit is that of the score. The baseline I' is `"black"`, `"gray"`,
-    `"blurred"` (a Gaussian of a twentieth of the shorter side), `"noise"`, images of your own, or a list of such, over
-    which the mean is taken. `steps` nodes are laid by `quadrature`: `"graded"`, `"midpoint"`, `"gauss-legendre"` or
-    `"adaptive"`, which is the best from about 50 steps on. Without a target the class is the top one of the image
-    itself. One `seed` gives one result. `batch_size`, `progress`: see `smoothgrad`.
-
-    Arguments and errors as in `input_gradient`; `SaliencyError` for settings that cannot be used.
-    Reference: `saliency_lib/methods/integrated_gradients.py` says when it fails.
-    """
-    prepared = IntegratedGradients(
-        model,
-        images,
-        baseline=baseline,
-        steps=steps,
-        quadrature=quadrature,
-        seed=seed,
-        batch_size=batch_size,
-        progress=progress,
-        rule=rule,
-    )
-    return prepared.attribution(target)
+integrated_gradients = function(IntegratedGradients)
 
 
 def completeness_gap(

@@ -11,11 +11,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from saliency_lib.checks import listed
 from saliency_lib.errors import ModelError
 from saliency_lib.images import covering
 from saliency_lib.methods.maps import reduce_channels
-from saliency_lib.methods.method import Method
+from saliency_lib.methods.method import Method, function
 from saliency_lib.methods.recording import LayerGradient, Recording
 from saliency_lib.methods.relu_rules import AnyRule
 from saliency_lib.models.model import layers_known
@@ -31,21 +30,22 @@ SMOOTHING = 1.0
 class LayerMethod(Method):
     """What the methods at layers share: a forward pass, and the gradients at the layers chosen.
 
-    A subclass says by `default` which of the layers that are known to serve localization it takes where none are given,
-    and by `combine` what it makes of the gradients.
+    A subclass says by `chosen` at which layers, and by `combine` what it makes of the gradients.
     """
 
-    default: slice
+    needs_layers = True
 
-    def __init__(
-        self, model: nn.Module, images: Tensor, *, layers: Sequence[Layer] | None = None, rule: AnyRule = None
-    ) -> None:
-        self.model, self.images, self.rule = model, images, rule
-        given = () if layers is None else listed("layers", layers, ModelError)
-        self.layers = tuple(given or good_layers(model)[self.default])
-        self.shift = layers_known(model).shift
-        self.recording = Recording(model, images, self.layers, rule=rule)
+    rule: AnyRule = None
+
+    def __post_init__(self) -> None:
+        self.where = tuple(self.chosen())
+        self.shift = layers_known(self.model).shift
+        self.recording = Recording(self.model, self.images, self.where, rule=self.rule)
         self.answer = self.recording.answer
+
+    def chosen(self) -> Sequence[Layer]:
+        """The layers that were given, or some of those that are known, which are one or more."""
+        raise NotImplementedError
 
     def combine(self, gradients: Sequence[LayerGradient]) -> Tensor:
         """The map (N, h, w) that the layers' outputs and gradients give."""
@@ -54,32 +54,32 @@ class LayerMethod(Method):
     def _maps(self, target: Target) -> Tensor:
         if not self.recording.watches(target):
             watch = layers_of(target)
-            self.recording = Recording(self.model, self.images, self.layers, rule=self.rule, watch=watch)
+            self.recording = Recording(self.model, self.images, self.where, rule=self.rule, watch=watch)
         return self.combine(self.recording.gradients(target))
 
 
 class LayerSaliency(LayerMethod):
-    """`layer_saliency` for one target after another; by default at the next to last of the layers known."""
+    """The paper's saliency at a layer h in place of the pixels, M_ij = max_k |dS_c / dh_kij|: (N, h, w), values >= 0.
 
-    name = "layer-saliency"
-    title = "gradient at a layer"
-    default = slice(-2, -1)
+    `layer` is a module of the network whose output is (N, C, h, w), its name, or `sl.tokens(...)`, by default the next
+    to last of those known for the model; its cell (i, j) stands for a part of the image. Images, target, rule and
+    errors as in `input_gradient`; `ModelError` also for a layer that cannot be used. Chapter 7 teaches it.
+    """
+
+    name, title = "layer-saliency", "gradient at a layer"
+
+    layer: Layer | None = None
+
+    def chosen(self) -> Sequence[Layer]:
+        """The one given, or the next to last of those known, or the only one."""
+        return good_layers(self.model)[-2:][:1] if self.layer is None else [self.layer]
 
     def combine(self, gradients: Sequence[LayerGradient]) -> Tensor:
         """M_ij = max_k |dS / dh_kij|."""
         return reduce_channels(gradients[0].gradient)
 
 
-def layer_saliency(
-    model: nn.Module, images: Tensor, target: Target = None, *, layer: Layer, rule: AnyRule = None
-) -> Tensor:
-    """The paper's saliency at a layer h in place of the pixels, M_ij = max_k |dS_c / dh_kij|: (N, h, w), values >= 0.
-
-    `layer` is a module of the network whose output is (N, C, h, w), its name, or `sl.tokens(...)`; its cell (i, j)
-    stands for a part of the image. Images, target, rule and errors as in `input_gradient`; `ModelError` also for a
-    layer that cannot be used. Chapter 7 teaches it.
-    """
-    return LayerSaliency(model, images, layers=[layer], rule=rule).maps(target)
+layer_saliency = function(LayerSaliency)
 
 
 def good_layers(model: nn.Module) -> tuple[Layer, ...]:

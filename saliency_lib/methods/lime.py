@@ -16,45 +16,44 @@ and by its choices: another seed, another sigma or another number of superpixels
 coalitions have about 25 pieces, and pi differs so little among them that "locally" means little.
 """
 
+from typing import ClassVar
+
 import numpy as np
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from saliency_lib.checks import MANY, number, whole
-from saliency_lib.methods.baselines import Baseline
-from saliency_lib.methods.superpixels import COUNT, SuperpixelMethod
-from saliency_lib.methods.versions import BATCH
-from saliency_lib.targets import Target
+from saliency_lib.methods.method import function
+from saliency_lib.methods.superpixels import SuperpixelMethod
 
 SMALLEST = 1e-3
 """Least sigma: a narrower weight leaves the image itself alone."""
 
 
 class Lime(SuperpixelMethod):
-    """`lime` for one target after another, each with the same coalitions."""
+    """By how much the score rises if the pixel's superpixel is shown, in a linear model around the image: (N, H, W).
 
-    name = "lime"
-    title = "LIME"
+    Ribeiro et al. (2016), section 3.4: a ridge regression with penalty `alpha` on `samples` random coalitions,
+    weighted by exp(-D^2 / sigma^2). Signed; its unit is that of the score. Pieces that are not shown have the pixels of
+    `baseline`, see `integrated_gradients` (one, not several). `segments` (N, H, W) are pieces of your own, numbered
+    from 0; else SLIC finds about `superpixels` of them. Without a target the class is the top one of the image itself.
+    One `seed` gives one result. `batch_size`, `progress`: see `smoothgrad`.
 
-    def __init__(
-        self,
-        model: nn.Module,
-        images: Tensor,
-        *,
-        samples: int = 500,
-        sigma: float = 0.25,
-        alpha: float = 1.0,
-        segments: Tensor | None = None,
-        superpixels: int = COUNT,
-        baseline: Baseline = "gray",
-        seed: int = 0,
-        batch_size: int = BATCH,
-        progress: bool | None = None,
-    ) -> None:
-        self.samples = whole("samples", samples, 2, MANY)
-        self.sigma, self.alpha = number("sigma", sigma, SMALLEST), number("alpha", alpha, 0)
-        more = {"batch_size": batch_size, "progress": progress, "seed": seed, "superpixels": superpixels}
-        super().__init__(model, images, segments=segments, baseline=baseline, **more)  # type: ignore[arg-type]
+    Images, target and errors as in `input_gradient`, but the network need not be differentiable; `SaliencyError` for
+    settings that cannot be used. Reference: `saliency_lib/methods/lime.py` says when it fails.
+    """
+
+    name, title = "lime", "LIME"
+    quick: ClassVar = {"samples": 200}
+
+    samples: int = 500
+    sigma: float = 0.25
+    alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        self.samples = whole("samples", self.samples, 2, MANY)
+        self.sigma, self.alpha = number("sigma", self.sigma, SMALLEST), number("alpha", self.alpha, 0)
+        super().__post_init__()
 
     def draw(self, count: int, random: Generator) -> Tensor:
         """The whole image, and random halves of its pieces."""
@@ -71,43 +70,4 @@ class Lime(SuperpixelMethod):
         return Ridge(alpha=self.alpha).fit(shown.astype(float), S, sample_weight=closeness).coef_
 
 
-def lime(
-    model: nn.Module,
-    images: Tensor,
-    target: Target = None,
-    *,
-    samples: int = 500,
-    sigma: float = 0.25,
-    alpha: float = 1.0,
-    segments: Tensor | None = None,
-    superpixels: int = COUNT,
-    baseline: Baseline = "gray",
-    seed: int = 0,
-    batch_size: int = BATCH,
-    progress: bool | None = None,
-) -> Tensor:
-    """By how much the score rises if the pixel's superpixel is shown, in a linear model around the image: (N, H, W).
-
-    Ribeiro et al. (2016), section 3.4: a ridge regression with penalty `alpha` on `samples` random coalitions,
-    weighted by exp(-D^2 / sigma^2). Signed; its unit is that of the score. Pieces that are not shown have the pixels of
-    `baseline`, see `integrated_gradients` (one, not several). `segments` (N, H, W) are pieces of your own, numbered
-    from 0; else SLIC finds about `superpixels` of them. Without a target the class is the top one of the image itself.
-    One `seed` gives one result. `batch_size`, `progress`: see `smoothgrad`.
-
-    Images, target and errors as in `input_gradient`, but the network need not be differentiable; `SaliencyError` for
-    settings that cannot be used. Reference: `saliency_lib/methods/lime.py` says when it fails.
-    """
-    prepared = Lime(
-        model,
-        images,
-        samples=samples,
-        sigma=sigma,
-        alpha=alpha,
-        segments=segments,
-        superpixels=superpixels,
-        baseline=baseline,
-        seed=seed,
-        batch_size=batch_size,
-        progress=progress,
-    )
-    return prepared.maps(target)
+lime = function(Lime)

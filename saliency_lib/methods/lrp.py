@@ -31,14 +31,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from saliency_lib.checks import check_images, number, one_of
 from saliency_lib.errors import ModelError, SaliencyError
 from saliency_lib.images import covering
 from saliency_lib.methods.gradients import gradient
-from saliency_lib.methods.method import Method
+from saliency_lib.methods.method import Method, function
 from saliency_lib.models.model import Model, channels_of
 from saliency_lib.models.running import ask, differentiating
 from saliency_lib.targets import Target, layers_of, select
@@ -161,17 +161,26 @@ def _of_one_sign(func: Callable, args: list, kwargs: dict[str, Any], y: Tensor) 
 
 
 class Lrp(Method):
-    """`lrp` for one target after another: one forward pass, one backward pass each."""
+    """The relevance of each entry of the images, what layer after layer hands down of the score: (N, C, H, W), signed.
 
-    name = "lrp"
-    title = "LRP, epsilon"
-    form = "epsilon"
+    Bach et al. (2015), equation 58 for `form="epsilon"` and equation 60 with alpha = 1, beta = 0 for `"z-plus"`. Its
+    unit is that of the score, and its sum is the score less what biases and `epsilon` take. The input that is explained
+    is the normalized image: a pixel of the mean color has no relevance. Convolutions, linear layers, sums of two
+    branches, pooling and nonlinearities have rules; batch norm has one for epsilon only.
 
-    def __init__(self, model: nn.Module, images: Tensor, *, epsilon: float = 1e-6) -> None:
-        super().__init__(model, images)
-        if number("epsilon", epsilon, 0) == 0:
+    Arguments and errors as in `input_gradient`; `ModelError` names the first thing that the network does and that has
+    no rule. Reference: `saliency_lib/methods/lrp.py` says when it fails.
+    """
+
+    name, title = "lrp", "LRP, epsilon"
+
+    form: str = "epsilon"
+    epsilon: float = 1e-6
+
+    def __post_init__(self) -> None:
+        one_of("form", self.form, FORMS)
+        if number("epsilon", self.epsilon, 0) == 0:
             raise SaliencyError("epsilon is a small positive number, and not 0")
-        self.epsilon = epsilon
         self._prepare()
 
     def _prepare(self, target: Target = None) -> None:
@@ -192,25 +201,11 @@ class Lrp(Method):
 
 
 class LrpZPlus(Lrp):
-    """`lrp` with `form="z-plus"`, for one target after another."""
+    """`lrp` with the form "z-plus"."""
 
-    name = "lrp-z-plus"
-    title = "LRP, z-plus"
-    form = "z-plus"
+    name, title = "lrp-z-plus", "LRP, z-plus"
+
+    form: str = "z-plus"
 
 
-def lrp(
-    model: nn.Module, images: Tensor, target: Target = None, *, form: str = "epsilon", epsilon: float = 1e-6
-) -> Tensor:
-    """The relevance of each entry of the images, what layer after layer hands down of the score: (N, C, H, W), signed.
-
-    Bach et al. (2015), equation 58 for `form="epsilon"` and equation 60 with alpha = 1, beta = 0 for `"z-plus"`. Its
-    unit is that of the score, and its sum is the score less what biases and `epsilon` take. The input that is explained
-    is the normalized image: a pixel of the mean color has no relevance. Convolutions, linear layers, sums of two
-    branches, pooling and nonlinearities have rules; batch norm has one for epsilon only.
-
-    Arguments and errors as in `input_gradient`; `ModelError` names the first thing that the network does and that has
-    no rule. Reference: `saliency_lib/methods/lrp.py` says when it fails.
-    """
-    kind = Lrp if one_of("form", form, FORMS) == "epsilon" else LrpZPlus
-    return kind(model, images, epsilon=epsilon).attribution(target)
+lrp = function(Lrp)

@@ -11,25 +11,27 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from saliency_lib.checks import check_images, check_room, numbers
+from saliency_lib.checks import check_images, check_room, listed, numbers
+from saliency_lib.errors import ModelError
 from saliency_lib.methods.grad_cam import activation_map
-from saliency_lib.methods.layers import LayerMethod, spread
+from saliency_lib.methods.layers import LayerMethod, good_layers, spread
 from saliency_lib.methods.maps import reduce_channels
-from saliency_lib.methods.method import Method
+from saliency_lib.methods.method import Method, function
 from saliency_lib.methods.recording import LayerGradient
 from saliency_lib.methods.relu_rules import AnyRule
 from saliency_lib.models.model import channels_of
 from saliency_lib.targets import Layer, Target
 
 
-class ObjectMap(LayerMethod):
-    """`object_map` for one target after another."""
+class _OneView(LayerMethod):
+    layers: Sequence[Layer] | None = None
 
-    name = "object-map"
-    title = "object map: Grad-CAM and gradients at earlier layers"
-    default = slice(None)
+    def chosen(self) -> Sequence[Layer]:
+        """Those given, or all that are known."""
+        given = () if self.layers is None else listed("layers", self.layers, ModelError)
+        return given or good_layers(self.model)
 
     def combine(self, gradients: Sequence[LayerGradient]) -> Tensor:
         """Grad-CAM at the last layer plus the saliencies at the others, each of mean one, on one grid."""
@@ -38,53 +40,7 @@ class ObjectMap(LayerMethod):
         return torch.stack([M / M.mean((1, 2), keepdim=True).clamp(min=1e-12) for M in parts]).sum(0)
 
 
-class AveragedObjectMap(Method):
-    """The mean of the object maps of several views: the images at several `scales`, and with `mirror` flipped as well.
-
-    The images are brought to each scale, a factor of both sides, by bicubic interpolation. Where no target is given it
-    is the top class of the first view. Raises `SaliencyError` if a scale is not positive, or there is none.
-    """
-
-    name = "object-map-averaged"
-    title = "object map, mean over mirror image and two scales"
-
-    def __init__(
-        self,
-        model: nn.Module,
-        images: Tensor,
-        *,
-        scales: Sequence[float] = (1, 288 / 224),
-        mirror: bool = True,
-        layers: Sequence[Layer] | None = None,
-        rule: AnyRule = None,
-    ) -> None:
-        super().__init__(model, images)
-        scales = numbers("scales, factors of the images' sides,", scales, least=1e-3, most=100)
-        images = check_images(images, channels_of(model))
-        self.views: list[tuple[ObjectMap, bool]] = []
-        for view in (_resize(images, scale) for scale in scales):
-            for mirrored in (False, True)[: 1 + mirror]:
-                shown = view.flip(-1) if mirrored else view
-                self.views.append((ObjectMap(model, shown, layers=layers, rule=rule), mirrored))
-        self.answer = self.views[0][0].answer
-
-    def _maps(self, target: Target) -> Tensor:
-        if target is None:
-            target = self.answer.scores.argmax(1)
-        maps = [M.flip(-1) if mirrored else M for M, mirrored in ((v.maps(target), m) for v, m in self.views)]
-        return torch.stack(maps).mean(0)
-
-
-def object_map(
-    model: nn.Module,
-    images: Tensor,
-    target: Target = None,
-    *,
-    layers: Sequence[Layer] | None = None,
-    rule: AnyRule = None,
-    scales: Sequence[float] = (1,),
-    mirror: bool = False,
-) -> Tensor:
+class ObjectMap(Method):
     """Where the object of a class is: Grad-CAM at the network's end plus the paper's formula at earlier layers.
 
     The maps are brought to one grid of 56 x 56 cells, each at its true position, smoothed by a Gaussian of one cell,
@@ -92,14 +48,47 @@ def object_map(
     EfficientNet-Lite0 its blocks 10 and 13 and what global pooling averages; the last is for Grad-CAM.
 
     With several `scales` (factors of the images' sides), or with `mirror`, the map is the mean over these views and
-    their mirror images, at the cost of all of them: `AveragedObjectMap`.
+    their mirror images, at the cost of all of them. Without a target the class is then the top one of the first view.
 
     Arguments and errors as in `layer_saliency`; `SaliencyError` for scales that are none. Chapter 7 teaches it.
     """
-    if mirror or numbers("scales, factors of the images' sides,", scales, least=1e-3, most=100) != (1,):
-        views = AveragedObjectMap(model, images, scales=scales, mirror=mirror, layers=layers, rule=rule)
-        return views.maps(target)
-    return ObjectMap(model, images, layers=layers, rule=rule).maps(target)
+
+    name, title = "object-map", "object map: Grad-CAM and gradients at earlier layers"
+    needs_layers = True
+
+    layers: Sequence[Layer] | None = None
+    scales: Sequence[float] = (1,)
+    mirror: bool = False
+    rule: AnyRule = None
+
+    def __post_init__(self) -> None:
+        scales = numbers("scales, factors of the images' sides,", self.scales, least=1e-3, most=100)
+        images = check_images(self.images, channels_of(self.model))
+        self.views: list[tuple[_OneView, bool]] = []
+        for view in (_resize(images, scale) for scale in scales):
+            for mirrored in (False, True)[: 1 + self.mirror]:
+                seen = view.flip(-1) if mirrored else view
+                self.views.append((_OneView(self.model, seen, layers=self.layers, rule=self.rule), mirrored))
+        self.answer = self.views[0][0].answer
+
+    def _maps(self, target: Target) -> Tensor:
+        if target is None and len(self.views) > 1:
+            target = self.answer.scores.argmax(1)
+        maps = [M.flip(-1) if mirrored else M for M, mirrored in ((v.maps(target), m) for v, m in self.views)]
+        return torch.stack(maps).mean(0)
+
+
+class AveragedObjectMap(ObjectMap):
+    """`object_map` as the mean over mirror image and two scales."""
+
+    name, title = "object-map-averaged", "object map, mean over mirror image and two scales"
+    resizes = True
+
+    scales: Sequence[float] = (1, 288 / 224)
+    mirror: bool = True
+
+
+object_map = function(ObjectMap)
 
 
 def _resize(images: Tensor, scale: float) -> Tensor:

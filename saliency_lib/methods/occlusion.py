@@ -12,136 +12,96 @@ fails where two parts say the same: cover either one, and the other still carrie
 something too, a gray square that the network may take for a thing; and the map is as coarse as the squares.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from numbers import Real
 
-import numpy as np
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor
 
 from saliency_lib.checks import numbers, shown, whole
 from saliency_lib.errors import SaliencyError
-from saliency_lib.methods.superpixels import COUNT, SuperpixelMethod
-from saliency_lib.methods.versions import BATCH, VersionMethod
+from saliency_lib.methods.method import function
+from saliency_lib.methods.superpixels import COUNT, pieces_of, superpixels
+from saliency_lib.methods.versions import VersionMethod
 from saliency_lib.targets import Target
 
 
 class Occlusion(VersionMethod):
-    """`occlusion` for one target after another."""
-
-    name = "occlusion"
-    title = "occlusion by squares"
-
-    def __init__(
-        self,
-        model: nn.Module,
-        images: Tensor,
-        *,
-        patch: int | None = None,
-        stride: int | None = None,
-        value: float | Sequence[float] = 0.5,
-        batch_size: int = BATCH,
-        progress: bool | None = None,
-    ) -> None:
-        super().__init__(model, images, batch_size=batch_size, progress=progress)
-        shortest = min(self.I.shape[2:])
-        self.patch = whole("patch", max(1, shortest // 7) if patch is None else patch, 1)
-        self.stride = whole("stride", self.patch if stride is None else stride, 1)
-        if self.stride > self.patch or self.patch > shortest:
-            raise SaliencyError(f"squares of {self.patch} pixels, {self.stride} apart, do not cover {shortest} pixels")
-        self.paint = _paint(value, self.I)
-
-    def squares(self) -> list[tuple[slice, slice]]:
-        """Where the squares lie; those that reach beyond the last row or column are cut off there."""
-        corners = [
-            range(0, self.stride * (math.ceil((side - self.patch) / self.stride) + 1), self.stride)
-            for side in self.I.shape[2:]
-        ]
-        return [(slice(y, y + self.patch), slice(x, x + self.patch)) for y in corners[0] for x in corners[1]]
-
-    def _covered(self) -> Iterator[Tensor]:
-        yield self.I
-        for y, x in self.squares():
-            covered = self.I.clone()
-            covered[..., y, x] = self.paint
-            yield covered
-
-    def _maps(self, target: Target) -> Tensor:
-        squares = self.squares()
-        S = torch.empty(1 + len(squares), len(self.I), dtype=self.I.dtype)
-        for seen in self.numbers(self._covered(), len(S), target):
-            S[seen.version, seen.row] = seen.S
-        fall, count = torch.zeros_like(self.I[:, 0]), torch.zeros_like(self.I[0, 0])
-        for (y, x), drop in zip(squares, (S[0] - S[1:]).to(fall), strict=True):
-            fall[:, y, x] += drop[:, None, None]
-            count[y, x] += 1
-        return fall / count
-
-
-class SuperpixelOcclusion(SuperpixelMethod):
-    """`occlusion` by superpixels, for one target after another."""
-
-    name = "occlusion-superpixels"
-    title = "occlusion by superpixels"
-
-    def __init__(
-        self,
-        model: nn.Module,
-        images: Tensor,
-        *,
-        segments: Tensor | None = None,
-        superpixels: int = COUNT,
-        value: float | Sequence[float] = 0.5,
-        batch_size: int = BATCH,
-        progress: bool | None = None,
-    ) -> None:
-        more = {"batch_size": batch_size, "progress": progress, "superpixels": superpixels}
-        super().__init__(model, images, segments=segments, **more)  # type: ignore[arg-type]
-        self.baseline = _paint(value, self.I).expand_as(self.I)
-
-    def draw(self, count: int, random: Generator) -> Tensor:
-        """All superpixels, and all but one of them in turn."""
-        return torch.cat([torch.ones(1, count), 1 - torch.eye(count)]).bool().to(self.I.device)
-
-    def weigh(self, shown: np.ndarray, S: np.ndarray) -> np.ndarray:
-        """How far the score falls without each."""
-        return S[0] - S[1:]
-
-
-def occlusion(
-    model: nn.Module,
-    images: Tensor,
-    target: Target = None,
-    *,
-    patch: int | None = None,
-    stride: int | None = None,
-    segments: Tensor | None = None,
-    value: float | Sequence[float] = 0.5,
-    batch_size: int = BATCH,
-    progress: bool | None = None,
-) -> Tensor:
     """How far the score falls on average when a piece over the pixel is covered, S(I) - S(I_P): (N, H, W), signed.
 
     Zeiler and Fergus (2014), section 4.2; its unit is that of the score, and negative where covering raises it. `patch`
     is the side of the squares in pixels, by default a seventh of the image's shorter side; `stride`, their distance, is
-    by default the same. `value` is what is painted, in [0, 1], one number or one a channel. Without a target the class
-    is the top one of the image itself. At most `batch_size` copies are in memory; `progress` as in `smoothgrad`.
+    by default the same. With `segments` (N, H, W), pieces numbered from 0, these are covered in turn. `value` is
+    what is painted, in [0, 1], one number or one a channel. Without a target the class is the top one of the image
+    itself. At most `batch_size` copies are in memory; `progress` as in `smoothgrad`.
 
     Images, target and errors as in `input_gradient`, but the network need not be differentiable; `SaliencyError` for
     squares that leave pixels out. Reference: `saliency_lib/methods/occlusion.py` says when it fails.
     """
-    if segments is None:
-        squares = Occlusion(
-            model, images, patch=patch, stride=stride, value=value, batch_size=batch_size, progress=progress
-        )
-        return squares.maps(target)
-    if patch is not None or stride is not None:
-        raise SaliencyError("either segments are covered or squares: give segments, or patch and stride")
-    pieces = SuperpixelOcclusion(
-        model, images, segments=segments, value=value, batch_size=batch_size, progress=progress
-    )
-    return pieces.maps(target)
+
+    name, title = "occlusion", "occlusion by squares"
+
+    patch: int | None = None
+    stride: int | None = None
+    segments: Tensor | None = None
+    value: float | Sequence[float] = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.paint = _paint(self.value, self.I)
+        if self.segments is None:
+            self.places = self.squares()
+        elif self.patch is not None or self.stride is not None:
+            raise SaliencyError("either segments are covered or squares: give segments, or patch and stride")
+        else:
+            pieces = pieces_of(self.I, self.segments)
+            self.places = [pieces == number for number in range(int(pieces.max()) + 1)]
+
+    def squares(self) -> list[Tensor]:
+        """A mask (1, H, W) for each square; those that reach beyond the last row or column are cut off there."""
+        H, W = self.I.shape[2:]
+        patch = whole("patch", max(1, min(H, W) // 7) if self.patch is None else self.patch, 1)
+        stride = whole("stride", patch if self.stride is None else self.stride, 1)
+        if stride > patch or patch > min(H, W):
+            raise SaliencyError(f"squares of {patch} pixels, {stride} apart, do not cover {min(H, W)} pixels")
+        y, x = (torch.arange(side, device=self.I.device) for side in (H, W))
+        rows, columns = (range(0, side - patch + stride, stride) for side in (H, W))
+        return [
+            (((top <= y) & (y < top + patch))[:, None] & ((left <= x) & (x < left + patch)))[None]
+            for top in rows
+            for left in columns
+        ]
+
+    def _covered(self) -> Iterator[Tensor]:
+        yield self.I
+        for place in self.places:
+            yield torch.where(place[:, None], self.paint, self.I)
+
+    def _maps(self, target: Target) -> Tensor:
+        S = torch.empty(1 + len(self.places), len(self.I), dtype=self.I.dtype)
+        for seen in self.numbers(self._covered(), len(S), target):
+            S[seen.version, seen.row] = seen.S
+        fall, count = torch.zeros_like(self.I[:, 0]), torch.zeros_like(self.I[:, 0])
+        for place, drop in zip(self.places, (S[0] - S[1:]).to(fall), strict=True):
+            fall += place * drop[:, None, None]
+            count += place
+        return fall / count
+
+
+class SuperpixelOcclusion(Occlusion):
+    """`occlusion` by about so many `superpixels`."""
+
+    name, title = "occlusion-superpixels", "occlusion by superpixels"
+
+    superpixels: int = COUNT
+
+    def __post_init__(self) -> None:
+        if self.segments is None:
+            self.segments = superpixels(self.images, self.superpixels)
+        super().__post_init__()
+
+
+occlusion = function(Occlusion)
 
 
 def _paint(value: float | Sequence[float], I: Tensor) -> Tensor:

@@ -21,41 +21,38 @@ every share. With few samples the shares are noisy: compare two seeds. And fair 
 """
 
 from math import comb
+from typing import ClassVar
 
 import numpy as np
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from saliency_lib.checks import MANY, whole
 from saliency_lib.errors import SaliencyError
-from saliency_lib.methods.baselines import Baseline
-from saliency_lib.methods.superpixels import COUNT, SuperpixelMethod
-from saliency_lib.methods.versions import BATCH
-from saliency_lib.targets import Target
+from saliency_lib.methods.method import function
+from saliency_lib.methods.superpixels import SuperpixelMethod
 
 
 class Shap(SuperpixelMethod):
-    """`shap` for one target after another, each with the same coalitions."""
+    """The Shapley value of the pixel's superpixel, its share in S(I) - S(I'): (N, H, W), signed.
 
-    name = "shap"
-    title = "SHAP"
+    Lundberg and Lee (2017), theorem 2, KernelSHAP: exact if no more than `samples` coalitions of the superpixels exist,
+    else an estimate from as many that are drawn. Every pixel has its whole superpixel's share, in the unit of the
+    score. Pieces that are not shown have the pixels of `baseline`; `segments`, `superpixels`, `seed`, `batch_size` and
+    `progress` as in `lime`.
 
-    def __init__(
-        self,
-        model: nn.Module,
-        images: Tensor,
-        *,
-        samples: int = 500,
-        segments: Tensor | None = None,
-        superpixels: int = COUNT,
-        baseline: Baseline = "gray",
-        seed: int = 0,
-        batch_size: int = BATCH,
-        progress: bool | None = None,
-    ) -> None:
-        self.samples = whole("samples", samples, 2, MANY)
-        more = {"batch_size": batch_size, "progress": progress, "seed": seed, "superpixels": superpixels}
-        super().__init__(model, images, segments=segments, baseline=baseline, **more)  # type: ignore[arg-type]
+    Images, target and errors as in `input_gradient`, but the network need not be differentiable; `SaliencyError` for
+    settings that cannot be used. Reference: `saliency_lib/methods/shap.py` says when it fails.
+    """
+
+    name, title = "shap", "SHAP"
+    quick: ClassVar = {"samples": 200}
+
+    samples: int = 500
+
+    def __post_init__(self) -> None:
+        self.samples = whole("samples", self.samples, 2, MANY)
+        super().__post_init__()
 
     def draw(self, count: int, random: Generator) -> Tensor:
         """None, all, and either every coalition between them or as many as are wanted, drawn by the kernel."""
@@ -100,38 +97,4 @@ def _pairs(count: int, pairs: int, random: Generator) -> Tensor:
     return torch.stack([shown, ~shown], 1).flatten(0, 1)
 
 
-def shap(
-    model: nn.Module,
-    images: Tensor,
-    target: Target = None,
-    *,
-    samples: int = 500,
-    segments: Tensor | None = None,
-    superpixels: int = COUNT,
-    baseline: Baseline = "gray",
-    seed: int = 0,
-    batch_size: int = BATCH,
-    progress: bool | None = None,
-) -> Tensor:
-    """The Shapley value of the pixel's superpixel, its share in S(I) - S(I'): (N, H, W), signed.
-
-    Lundberg and Lee (2017), theorem 2, KernelSHAP: exact if no more than `samples` coalitions of the superpixels exist,
-    else an estimate from as many that are drawn. Every pixel has its whole superpixel's share, in the unit of the
-    score. Pieces that are not shown have the pixels of `baseline`; `segments`, `superpixels`, `seed`, `batch_size` and
-    `progress` as in `lime`.
-
-    Images, target and errors as in `input_gradient`, but the network need not be differentiable; `SaliencyError` for
-    settings that cannot be used. Reference: `saliency_lib/methods/shap.py` says when it fails.
-    """
-    prepared = Shap(
-        model,
-        images,
-        samples=samples,
-        segments=segments,
-        superpixels=superpixels,
-        baseline=baseline,
-        seed=seed,
-        batch_size=batch_size,
-        progress=progress,
-    )
-    return prepared.maps(target)
+shap = function(Shap)

@@ -17,37 +17,40 @@ the gradient there. A smoother map is no proof that it says more about the netwo
 from collections.abc import Iterator
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from saliency_lib.checks import MANY, number, seed_of, whole
 from saliency_lib.images import covering
+from saliency_lib.methods.method import function
 from saliency_lib.methods.relu_rules import AnyRule
-from saliency_lib.methods.versions import BATCH, VersionMethod
+from saliency_lib.methods.versions import VersionMethod
 from saliency_lib.targets import Target
 
 
 class SmoothGrad(VersionMethod):
-    """`smoothgrad` for one target after another, each with the same noise."""
+    """The mean gradient over noisy copies, 1/n sum_s dS_c/dI (I + e_s), e_s ~ N(0, sigma^2): (N, C, H, W).
 
-    name = "smoothgrad"
-    title = "SmoothGrad"
-    power = 1
+    Smilkov et al. (2017), section 2; with `squared` the mean of the squares (Hooker et al., 2019). sigma
+    is `noise` times the range of the image's own values; noisy pixels may leave [0, 1]. Without a target the class is
+    the top one of the image itself. One `seed` gives one result. At most `batch_size` copies are in memory; `progress`
+    shows a bar, by default where there is somebody to see it.
 
-    def __init__(
-        self,
-        model: nn.Module,
-        images: Tensor,
-        *,
-        samples: int = 50,
-        noise: float = 0.15,
-        seed: int = 0,
-        batch_size: int = BATCH,
-        progress: bool | None = None,
-        rule: AnyRule = None,
-    ) -> None:
-        self.samples, self.seed = whole("samples", samples, 1, MANY), seed_of(seed)
-        self.noise = number("noise, a share of the range of the image's values,", noise, 0)
-        super().__init__(model, images, batch_size=batch_size, progress=progress, rule=rule)
+    Arguments and errors as in `input_gradient`; `SaliencyError` for settings that cannot be used.
+    Reference: `saliency_lib/methods/smoothgrad.py` says when it fails.
+    """
+
+    name, title, derivative = "smoothgrad", "SmoothGrad", True
+
+    samples: int = 50
+    noise: float = 0.15
+    squared: bool = False
+    seed: int = 0
+    rule: AnyRule = None
+
+    def __post_init__(self) -> None:
+        self.samples, self.seed = whole("samples", self.samples, 1, MANY), seed_of(self.seed)
+        self.noise = number("noise, a share of the range of the image's values,", self.noise, 0)
+        super().__post_init__()
 
     def noisy(self) -> Iterator[Tensor]:
         """The images with noise, sample by sample; all images get the same, so that none depends on another."""
@@ -61,41 +64,16 @@ class SmoothGrad(VersionMethod):
         """The mean over the samples of dS / dI or, for the square, of its square, (N, C, H, W)."""
         total = torch.zeros_like(self.I)
         for seen in self.gradients(self.noisy(), self.samples, target):
-            total[seen.row] += seen.gradient**self.power
+            total[seen.row] += seen.gradient ** (2 if self.squared else 1)
         return covering(total / self.samples, self.images)
 
 
 class SmoothGradSquared(SmoothGrad):
-    """`smoothgrad` with `squared=True`, for one target after another."""
+    """`smoothgrad` with the squares of the gradients."""
 
-    name = "smoothgrad-squared"
-    title = "SmoothGrad, squares"
-    power = 2
+    name, title, derivative = "smoothgrad-squared", "SmoothGrad, squares", False
+
+    squared: bool = True
 
 
-def smoothgrad(
-    model: nn.Module,
-    images: Tensor,
-    target: Target = None,
-    *,
-    samples: int = 50,
-    noise: float = 0.15,
-    squared: bool = False,
-    seed: int = 0,
-    batch_size: int = BATCH,
-    progress: bool | None = None,
-    rule: AnyRule = None,
-) -> Tensor:
-    """The mean gradient over noisy copies, 1/n sum_s dS_c/dI (I + e_s), e_s ~ N(0, sigma^2): (N, C, H, W).
-
-    Smilkov et al. (2017), section 2; with `squared` the mean of the squares (Hooker et al., 2019). sigma
-    is `noise` times the range of the image's own values; noisy pixels may leave [0, 1]. Without a target the class is
-    the top one of the image itself. One `seed` gives one result. At most `batch_size` copies are in memory; `progress`
-    shows a bar, by default where there is somebody to see it.
-
-    Arguments and errors as in `input_gradient`; `SaliencyError` for settings that cannot be used.
-    Reference: `saliency_lib/methods/smoothgrad.py` says when it fails.
-    """
-    kind = SmoothGradSquared if squared else SmoothGrad
-    settings = {"samples": samples, "noise": noise, "seed": seed, "batch_size": batch_size}
-    return kind(model, images, progress=progress, rule=rule, **settings).attribution(target)  # type: ignore[arg-type]
+smoothgrad = function(SmoothGrad)

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from saliency_lib.checks import MANY, check_images, check_tensor, seed_of, whole
 from saliency_lib.errors import ImageError, SaliencyError
 from saliency_lib.images import covering
 from saliency_lib.methods.baselines import Baseline, baselines_of
-from saliency_lib.methods.versions import BATCH, Version, VersionMethod
+from saliency_lib.methods.versions import Version, VersionMethod
 from saliency_lib.targets import Target
 
 COUNT = 50
@@ -45,24 +45,19 @@ class SuperpixelMethod(VersionMethod):
     about `superpixels` of them. What is not shown has the pixels of `baseline`.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        images: Tensor,
-        *,
-        segments: Tensor | None = None,
-        superpixels: int = COUNT,
-        baseline: Baseline = "gray",
-        seed: int = 0,
-        batch_size: int = BATCH,
-        progress: bool | None = None,
-    ) -> None:
-        super().__init__(model, images, batch_size=batch_size, progress=progress)
-        self.segments = _segments(self.I, segments, superpixels)
-        self.seed = seed_of(seed)
-        (self.baseline,) = baselines_of([baseline], self.I, torch.Generator().manual_seed(self.seed))  # type: ignore[list-item]
+    segments: Tensor | None = None
+    superpixels: int = COUNT
+    baseline: Baseline = "gray"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        found = superpixels(self.I, self.superpixels) if self.segments is None else self.segments
+        self.pieces = pieces_of(self.I, found)
+        self.seed = seed_of(self.seed)
+        (self.paint,) = baselines_of([self.baseline], self.I, torch.Generator().manual_seed(self.seed))  # type: ignore[list-item]
         # Each image begins the random numbers anew, so that none depends on another.
-        counts = [int(segments.max()) + 1 for segments in self.segments]
+        counts = [int(segments.max()) + 1 for segments in self.pieces]
         self.coalitions = [self.draw(count, torch.Generator().manual_seed(self.seed)) for count in counts]
 
     def draw(self, count: int, random: torch.Generator) -> Tensor:
@@ -76,7 +71,7 @@ class SuperpixelMethod(VersionMethod):
     def _versions(self) -> Iterator[Version]:
         for row, coalitions in enumerate(self.coalitions):
             for version, shown in enumerate(coalitions):
-                yield version, row, torch.where(shown[self.segments[row]], self.I[row], self.baseline[row])
+                yield version, row, torch.where(shown[self.pieces[row]], self.I[row], self.paint[row])
 
     def scores(self, target: Target = None) -> list[np.ndarray]:
         """S of every coalition, for each image (samples,) in float64."""
@@ -91,13 +86,12 @@ class SuperpixelMethod(VersionMethod):
         return [torch.from_numpy(self.weigh(shown.cpu().numpy(), S)) for shown, S in scores]
 
     def _maps(self, target: Target) -> Tensor:
-        pieces = zip(self.weights(target), self.segments, strict=True)
+        pieces = zip(self.weights(target), self.pieces, strict=True)
         return torch.stack([weights.to(self.I)[segments] for weights, segments in pieces])
 
 
-def _segments(I: Tensor, segments: Tensor | None, count: int) -> Tensor:
-    if segments is None:
-        return superpixels(I, count).to(I.device)
+def pieces_of(I: Tensor, segments: Tensor) -> Tensor:
+    """The segments (N, H, W) of images I, checked: whole numbers from 0, none left out in any image."""
     N, _, H, W = I.shape
     check_tensor("segments", segments, ImageError)
     if segments.is_floating_point() or segments.is_complex() or segments.shape not in [(N, H, W), (1, H, W)]:

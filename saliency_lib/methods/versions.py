@@ -6,11 +6,12 @@ does not grow with their number. Classes are settled once, on the images as they
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import field
 from itertools import islice
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from saliency_lib.checks import MANY, check_images, whole
 from saliency_lib.methods.gradients import gradient
@@ -59,20 +60,16 @@ class VersionMethod(Method):
     Raises what `input_gradient` raises, and `SaliencyError` for settings that cannot be used.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        images: Tensor,
-        *,
-        batch_size: int = BATCH,
-        progress: bool | None = None,
-        rule: AnyRule = None,
-    ) -> None:
-        super().__init__(model, images)
-        self.batch_size, self.progress, self.rule = whole("batch_size", batch_size, 1, MANY), progress, rule
-        with differentiating(model), torch.no_grad():
-            self.I = check_images(images, channels_of(model)).detach().clone()
-            self.answer = ask(model, self.I)
+    batch_size: int = BATCH
+    progress: bool | None = None
+    rule: AnyRule = field(default=None, init=False)
+    """A setting of those that differentiate."""
+
+    def __post_init__(self) -> None:
+        self.batch_size = whole("batch_size", self.batch_size, 1, MANY)
+        with differentiating(self.model), torch.no_grad():
+            self.I = check_images(self.images, channels_of(self.model)).detach().clone()
+            self.answer = ask(self.model, self.I)
 
     def numbers(self, versions: Iterable[Tensor], count: int, target: Target) -> Iterator[Seen]:
         """S of each of `count` versions (N, C, H, W) of the images."""

@@ -12,12 +12,13 @@ from torch import Tensor, nn
 
 from saliency_lib.categories import Head
 from saliency_lib.datasets.creatures import CATEGORIES
-from saliency_lib.models.model import Model
+from saliency_lib.models.model import Layers, Model
 from saliency_lib.models.weights import load_trained
 
 WEIGHTS_SHA256 = "5c083567e5e29112bf4a8558ea33bba4b196313b292cd101add7d81b6fe42472"
 MEAN, STD = (0.48, 0.45, 0.44), (0.29, 0.27, 0.27)
 SIZE = 64
+LAYERS = Layers(("features.4", "features.7"), any_size=False)
 
 
 class CreatureConvNet(nn.Module):
@@ -44,4 +45,4 @@ class CreatureConvNet(nn.Module):
 def load(name: str) -> Model:
     """The trained network as a `Model`. Raises `ModelError` if its weights are missing or damaged."""
     network = load_trained(CreatureConvNet, name, WEIGHTS_SHA256)
-    return Model(network, MEAN, STD, Head("softmax", CATEGORIES), SIZE)
+    return Model(network, MEAN, STD, Head("softmax", CATEGORIES), SIZE, LAYERS)

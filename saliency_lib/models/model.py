@@ -42,11 +42,13 @@ class Layers(NamedTuple):
     """What is known of a network's layers.
 
     `localization` names those that serve to find objects, the last for Grad-CAM. `shift` says by how much of a cell
-    the deep cells lie further right and down than the middle of their share of the image.
+    the deep cells lie further right and down than the middle of their share of the image. `any_size` is false where a
+    linear layer counts the cells, so that images have one size only.
     """
 
     localization: tuple[str, ...] = ()
     shift: float = 0.0
+    any_size: bool = True
 
 
 UNKNOWN = Layers()
