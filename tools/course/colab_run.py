@@ -28,7 +28,7 @@ def wheel(project: Project, folder: Path) -> Path:
     """The package as a wheel, built from a copy, so that nothing is left in the repository."""
     copy = folder / "source"
     copy.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
+    for name in ("pyproject.toml", "setup.py", "_config.yml", "README.md", "LICENSE", "NOTICE"):
         shutil.copy(project.root / name, copy)
     for name in ("saliency_lib", "data"):
         shutil.copytree(project.root / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
