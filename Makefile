@@ -4,7 +4,7 @@ BOOK = @$(PYTHON) -m tools.environment
 
 .PHONY: book test serve notebooks check course slides editions figures clean
 book:   ; $(BOOK) book
-test:   ; $(BOOK) test
+test:   ; $(BOOK) test $(if $(ALL),--all)
 serve:  ; $(BOOK) serve
 notebooks: ; $(BOOK) notebooks
 check:  ; $(BOOK) check

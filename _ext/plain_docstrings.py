@@ -2,7 +2,8 @@
 
 In reStructuredText `|w|`, `x*` and `R_` would be markup; here they are themselves. What remains of markup is what
 plain text has: paragraphs, lists that begin with `- `, blocks set off by indentation (shown as they are, in the
-code font), and names in single backticks, which become links where they are public names of the package.
+code font), names in single backticks, which become links where they are public names of the package, and formulas
+between dollars.
 """
 
 import inspect
@@ -14,21 +15,26 @@ from sphinx.application import Sphinx
 
 import saliency_lib
 
-INLINE = re.compile(r"(``[^`\n]+``|`[^`]+`)")
+INLINE = re.compile(r"(``[^`\n]+``|`[^`]+`|\$[^$`]+\$)")
 SPECIAL = re.compile(r"([\\*|])|(?<=\w)(_)(?!\w)")
 LIST = re.compile(r"(- |\d+\. )")
 COMMAND = re.compile(r"(python|pip|make) ")
 
 
 def inline(text: str) -> str:
-    """One line of a paragraph: backticked names linked or shown as code, everything else escaped."""
-    pieces = INLINE.split(text)
-    return "".join(code(piece) if piece.startswith("`") else escaped(piece) for piece in pieces)
+    """Lines of a paragraph: backticked names linked or shown as code, formulas set, everything else escaped."""
+    prose, marked = INLINE.split(text)[::2], [formula(m) if m[0] == "$" else code(m) for m in INLINE.findall(text)]
+    return "".join(escaped(before) + shown for before, shown in zip(prose, [*marked, ""], strict=True))
 
 
 def escaped(text: str) -> str:
     """Plain text in which nothing is markup."""
     return SPECIAL.sub(lambda match: "\\" + match[0], text)
+
+
+def formula(piece: str) -> str:
+    """A formula between dollars."""
+    return f":math:`{piece.strip('$')}`"
 
 
 def code(piece: str) -> str:

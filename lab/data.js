@@ -12,15 +12,14 @@ export function load(name) {
     const arrived = new Promise((resolve, reject) => {
       const script = document.createElement("script");
       script.src = `${BASE}${name}.js`;
-      script.onload = () => {
+      script.onload = script.onerror = ({ type }) => {
         script.remove();
-        resolve(globalThis.labData[name]);
-        delete globalThis.labData[name];
-      };
-      script.onerror = () => {
+        const data = globalThis.labData?.[name];
+        delete globalThis.labData?.[name];
+        if (data) return resolve(data);
         loading.delete(name);
-        script.remove();
-        reject(new Error(`${name}.js could not be loaded`));
+        // A host may answer with its start page, or break off: a browser calls that loaded.
+        reject(new Error(`${name}.js ${type === "load" ? "came as something else, or not whole" : "could not be loaded"}`));
       };
       document.head.append(script);
     });

@@ -10,6 +10,8 @@ export const RULES = {
   guided: (g, z) => (g > 0 && z > 0 ? g : 0),
 };
 
+export const RULE_NAMES = { backprop: "gradient", deconvnet: "DeconvNet", guided: "guided" };
+
 /* Square images of `side` pixels; `weight` is (outputs, inputs, kernel, kernel). */
 export class Convolution {
   constructor({ weight, bias, inputs, outputs, kernel, stride, padding, side }) {

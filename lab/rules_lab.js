@@ -2,12 +2,11 @@
 
 import { SIDE } from "./creature_network.js";
 import { button, choice, element, menu, row, tick } from "./elements.js";
-import { ReLU } from "./layers.js";
+import { ReLU, RULE_NAMES } from "./layers.js";
 import { rankCorrelation } from "./maps.js";
 import { drawImage, drawMap, picture } from "./pictures.js";
 import { Question } from "./question.js";
 
-const NAMES = { backprop: "gradient", deconvnet: "DeconvNet", guided: "guided" };
 const LAYERS = ["conv 1", "conv 2", "conv 3", "full 1", "full 2"];
 
 export async function rulesLab(place) {
@@ -30,7 +29,7 @@ export async function rulesLab(place) {
     maps.forEach((map, i) => {
       drawMap(map, found[i], ask.colors);
       map.legend.textContent = `${ask.names[classes[i]]}?`;
-      map.describe(`The map of ${ask.names[classes[i]]} under the rule ${NAMES[rule]}`);
+      map.describe(`The map of ${ask.names[classes[i]]} under the rule ${RULE_NAMES[rule]}`);
     });
     if (!damaged.length) before = found[0];
     facts.textContent = `Rank correlation of the two maps: ${rankCorrelation(...found).toFixed(2)}.`
@@ -67,7 +66,7 @@ export async function rulesLab(place) {
         classes[k] = value;
         another();
       }))),
-    row(choice("Rule of the ReLU", NAMES, rule, (value) => {
+    row(choice("Rule of the ReLU", RULE_NAMES, rule, (value) => {
       rule = value;
       another();
     })),

@@ -11,7 +11,20 @@
     style.href = `${base}lab.css`;
     const script = document.createElement("script");
     script.src = `${base}lab.js`;
+    script.onerror = failed;
+    // What came may be something else: a host's start page, or half of the script.
+    script.onload = () => globalThis.lab || failed();
     document.head.append(style, script);
+  }
+
+  function failed() {
+    for (const place of document.querySelectorAll(".lab")) {
+      const note = document.createElement("p");
+      note.setAttribute("role", "status");
+      note.textContent = "This lab could not start (lab.js did not come whole). The picture was prepared beforehand.";
+      place.append(note);
+      place.dataset.state = "failed";
+    }
   }
 
   function watch() {

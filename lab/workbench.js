@@ -1,307 +1,195 @@
-/* The controls of the photo lab. What is computed takes its turn: the last wish counts, those before it are dropped. */
+/* The photo lab at work: what is asked of the network, what is covered and kept, and the pictures that show it. */
 
 import { bars } from "./bars.js";
-import { button, choice, element, menu, row, say, signed, slider, tick } from "./elements.js";
+import { element, say, signed } from "./elements.js";
 import { guess } from "./guess.js";
+import { RULE_NAMES } from "./layers.js";
 import { forecast, softmax, thresholdBox } from "./maps.js";
 import { fromFile, PHOTO_SIDE } from "./photos.js";
 import { disk, drawBox, drawImage, drawMap, picture, pointable } from "./pictures.js";
 import { address, fromAddress } from "./setup.js";
+import { saveSheet } from "./sheet.js";
+import { Turns } from "./turns.js";
+import { arrange } from "./workbench_controls.js";
 
-const RULE_NAMES = { backprop: "gradient", deconvnet: "DeconvNet", guided: "guided" };
 const AREA = PHOTO_SIDE * PHOTO_SIDE;
 
-/* Each teaches something that its sentence asks about; the setups are links as any reader could make them. */
-const EXAMPLES = [
-  ["Which cat?", "photo=chelsea&class=Egyptian cat&less=tabby",
-    "The difference of two scores: where does one kind of cat win over the other?"],
-  ["It answers anything", "photo=flower&class=missile",
-    "There is no missile. The map of “missile” has a brightest place all the same."],
-  ["Two questions, one picture", "photo=coffee&class=espresso&rule=guided&beside=missile,guided",
-    "Guided backpropagation, asked for espresso and for missile."],
-  ["The same by the gradient", "photo=coffee&class=espresso&beside=missile,backprop",
-    "The gradient, asked the same two questions."],
-  ["Where is it?", "photo=rocket&class=missile&box=0.35",
-    "A box around the largest piece above a share of the maximum. A map of specks makes a small box."],
-];
-
+/* The workbench in its place, showing what the page's address asks for. */
 export async function workbench(place, ask) {
-  const photo = picture(PHOTO_SIDE, "the photo", "The photo");
-  const map = picture(PHOTO_SIDE, "", "The map");
-  const beside = picture(PHOTO_SIDE, "", "The map kept beside");
-  const chart = bars("What the network sees");
-  const facts = element("p", { class: "lab-facts" });
-  const status = say(place);
-  const state = { box: 0, radius: 14, covered: null, w: null, made: null, beside: null, outcome: null };
-  let [turn, busy] = [0, Promise.resolve()];
-  beside.figure.hidden = true;
+  const bench = new Workbench(place, ask);
+  bench.controls = arrange(place, bench);
+  await bench.bring(location.hash.startsWith("#photo=") ? location.hash.slice(1) : "photo=chelsea");
+  place.workbench = {
+    bring: (text) => bench.bring(text), take: (file) => bench.take(file), idle: () => bench.turns.busy,
+  };
+}
 
-  /* Do it when what runs has ended, unless something else was wished for meanwhile. */
-  function wish(task, saying = "Computing …") {
-    const mine = ++turn;
-    status.textContent = saying;
-    busy = busy.then(async () => {
-      if (mine !== turn) return;
-      try {
-        await task();
-        if (mine === turn) status.textContent = "";
-      } catch (error) {
-        status.textContent = `${error.message.replace(/\.?$/, ".")} What was shown stays.`;
-      }
-    });
-    return busy;
+class Workbench {
+  constructor(place, ask) {
+    this.ask = ask;
+    this.photo = picture(PHOTO_SIDE, "the photo", "The photo");
+    this.map = picture(PHOTO_SIDE, "", "The map");
+    this.beside = picture(PHOTO_SIDE, "", "The map kept beside");
+    this.beside.figure.hidden = true;
+    this.chart = bars("What the network sees");
+    this.facts = element("p", { class: "lab-facts" });
+    this.status = say(place);
+    this.turns = new Turns(this.status);
+    this.test = guess("the score", () => this.covered && this.outcome);
+    Object.assign(this, { box: 0, radius: 14, covered: null, w: null, made: null, kept: null, outcome: null });
+    this.point();
   }
 
-  const test = guess("the score", () => state.covered && state.outcome);
-  pointable(photo, "Drag to cover with gray, or move with the arrow keys and press Enter; the price is told below", {
-    point: price,
-    press(x, y) {
-      state.covered ??= ask.image.slice();
-      state.outcome = null;
-      for (const i of disk(PHOTO_SIDE, x, y, state.radius)) for (let c = 0; c < 3; c++) state.covered[i + c * AREA] = 0.5;
-      drawImage(photo, state.covered);
-    },
-    release: () => wish(cover, "Asking about the covered photo …"),
-  });
-  pointable(map, "Point at a pixel to read its price, or move with the arrow keys", { point: price });
+  point() {
+    const price = (x, y) => this.price(x, y);
+    pointable(this.photo, "Drag to cover with gray, or move with the arrow keys and press Enter; the price is told below", {
+      point: price,
+      press: (x, y) => this.paint(x, y),
+      release: () => this.turns.wish(() => this.askCovered(), "Asking about the covered photo …"),
+    });
+    pointable(this.map, "Point at a pixel to read its price, or move with the arrow keys", { point: price });
+  }
 
-  function price(x, y) {
-    if (!state.made) return;
+  price(x, y) {
+    if (!this.made) return;
     const i = y * PHOTO_SIDE + x;
-    const [M, w] = [state.made.map[i], [0, 1, 2].map((c) => signed(state.made.signal[i + c * AREA], 3))];
-    facts.textContent = `Pixel (${x}, ${y}): (red ${w[0]}, green ${w[1]}, blue ${w[2]}), M = ${M.toFixed(3)}, `
-      + (ask.rule === "backprop" ? `price 1/M = ${M > 0 ? (1 / M).toFixed(1) : "beyond all price"}.`
+    const [M, w] = [this.made.map[i], [0, 1, 2].map((c) => signed(this.made.signal[i + c * AREA], 3))];
+    this.facts.textContent = `Pixel (${x}, ${y}): (red ${w[0]}, green ${w[1]}, blue ${w[2]}), M = ${M.toFixed(3)}, `
+      + (this.ask.rule === "backprop" ? `price 1/M = ${M > 0 ? (1 / M).toFixed(1) : "beyond all price"}.`
         : "which is no derivative, so it has no price.");
   }
 
-  async function cover() {
-    const covered = state.covered;
+  paint(x, y) {
+    this.covered ??= this.ask.image.slice();
+    this.outcome = null;
+    for (const i of disk(PHOTO_SIDE, x, y, this.radius)) for (let c = 0; c < 3; c++) this.covered[i + c * AREA] = 0.5;
+    drawImage(this.photo, this.covered);
+  }
+
+  async askCovered() {
+    const { ask, covered } = this;
     if (!covered) return;
-    state.w ??= ask.rule === "backprop" ? state.made.signal : await ask.gradient();
+    this.w ??= ask.rule === "backprop" ? this.made.signal : await ask.gradient();
     const scores = await ask.scoresOf(covered);
-    if (covered !== state.covered) return;
-    state.outcome = {
+    if (covered !== this.covered) return;
+    this.outcome = {
       before: ask.value(ask.scores),
-      forecast: forecast(state.w, ask.image, covered),
+      forecast: forecast(this.w, ask.image, covered),
       after: ask.value(scores),
     };
-    test.changed();
+    this.test.changed();
   }
 
-  function uncover() {
-    Object.assign(state, { covered: null, outcome: null });
-    if (ask.image) draw();
-    test.changed();
+  uncover() {
+    Object.assign(this, { covered: null, outcome: null });
+    if (this.ask.image) this.draw();
+    this.test.changed();
   }
 
-  function draw() {
-    drawImage(photo, state.covered ?? ask.image);
-    if (!state.made) return;
-    drawMap(map, state.made.map, ask.colors);
-    const found = state.box ? thresholdBox(state.made.map, state.box) : null;
+  draw() {
+    const { ask, photo, map, made } = this;
+    drawImage(photo, this.covered ?? ask.image);
+    if (!made) return;
+    drawMap(map, made.map, ask.colors);
+    const found = this.box ? thresholdBox(made.map, this.box) : null;
     if (found) for (const target of [photo, map]) drawBox(target, found.box);
     map.legend.textContent = `${ask.title}, ${RULE_NAMES[ask.rule]}`;
     map.describe(`The map of ${ask.title} by the rule ${RULE_NAMES[ask.rule]}`);
-    photo.legend.textContent = state.covered ? "the photo, covered in part" : "the photo: drag to cover a part";
+    photo.legend.textContent = this.covered ? "the photo, covered in part" : "the photo: drag to cover a part";
     photo.describe(`The photo ${ask.photo}`);
   }
 
-  async function refresh() {
+  /* The map anew, and all that follows from what is asked. */
+  async refresh() {
+    const { ask } = this;
     const made = await ask.map();
-    Object.assign(state, { made, w: null, covered: null, outcome: null });
+    Object.assign(this, { made, w: null, covered: null, outcome: null });
     const chances = softmax(ask.scores);
-    chart.show(ask.top.map((i) => ({
+    this.chart.show(ask.top.map((i) => ({
       name: ask.names[i], value: ask.scores[i],
       text: `${ask.scores[i].toFixed(1)} (${Math.round(100 * chances[i])} %)`,
     })));
-    tops.replaceChildren(...ask.top.map((i) => button(ask.names[i], () => ask1(i))));
-    first.field.value = ask.names[ask.target];
-    second.field.value = ask.less >= 0 ? ask.names[ask.less] : "";
-    rules.select(ask.rule);
-    draw();
-    test.changed();
-    remember();
+    this.controls.show();
+    this.draw();
+    this.test.changed();
+    this.remember();
   }
 
-  function ask1(index) {
-    return wish(() => {
-      ask.target = index;
-      return refresh();
+  /* Ask with these changes. */
+  change(changes) {
+    return this.turns.wish(() => {
+      Object.assign(this.ask, changes);
+      return this.refresh();
     });
   }
 
-  function classField(label, choose) {
-    const field = element("input", { type: "text", autocomplete: "off", size: 18 });
-    field.setAttribute("list", "lab-classes");
-    field.addEventListener("change", () => {
-      const name = field.value.trim().toLowerCase();
-      const index = name ? ask.names.findIndex((other) => other.toLowerCase() === name) : -1;
-      if (name && index < 0) {
-        status.textContent = `There is no class “${field.value}”: choose one of the list.`;
-        return;
-      }
-      choose(index);
-    });
-    return Object.assign(element("label", { class: "lab-menu" }, `${label} `, field), { field });
-  }
-
-  async function take(file) {
+  async take(file) {
     if (!file) return;
-    await wish(async () => {
-      await ask.show(await fromFile(file), file.name || "pasted picture");
-      ask.less = -1;
-      samples.select.value = "";
-      await refresh();
+    await this.turns.wish(async () => {
+      await this.ask.show(await fromFile(file), file.name || "pasted picture");
+      this.ask.less = -1;
+      await this.refresh();
     }, "Reading the photo …");
   }
 
-  function remember() {
-    const sample = ask.photos.some(({ name }) => name === ask.photo);
-    history.replaceState(null, "", sample ? address(ask, state) : location.pathname + location.search);
-    link.disabled = !sample;
-  }
-
-  /* Bring about a setup from an address. */
-  function bring(text) {
-    return wish(async () => {
-      const setup = fromAddress(text, ask);
-      ask.rule = setup.rule;
-      ask.less = setup.less;
-      if (setup.beside) {
-        const wanted = [setup.target, ask.rule, ask.less];
-        await ask.sample(setup.photo, setup.beside.target);
-        Object.assign(ask, { rule: setup.beside.rule, less: -1 });
-        await refresh();
-        keep();
-        [ask.target, ask.rule, ask.less] = wanted;
-        if (ask.target < 0) ask.target = ask.top[0];
-      } else {
-        drop();
-        await ask.sample(setup.photo, setup.target);
-      }
-      state.box = setup.box;
-      boxTick.input.checked = state.box > 0;
-      boxScale.hidden = !state.box;
-      if (state.box) boxScale.set(state.box);
-      samples.select.value = ask.photos.findIndex(({ name }) => name === ask.photo);
-      await refresh();
+  sample(name) {
+    return this.turns.wish(async () => {
+      this.ask.less = -1;
+      this.drop();
+      await this.ask.sample(name);
+      await this.refresh();
     });
   }
 
-  function keep() {
+  setBox(share) {
+    this.box = share;
+    this.draw();
+    this.remember();
+  }
+
+  /* The address of the page says what is asked, where the photo is one that every reader has. */
+  remember() {
+    const sample = this.ask.photos.some(({ name }) => name === this.ask.photo);
+    const said = sample ? address(this.ask, { box: this.box, beside: this.kept }) : location.pathname + location.search;
+    history.replaceState(null, "", said);
+    this.controls.linkable(sample);
+  }
+
+  /* Bring about a setup from an address. */
+  bring(text) {
+    const { ask } = this;
+    return this.turns.wish(async () => {
+      const { photo, target, less, rule, box, beside } = fromAddress(text, ask);
+      if (!beside) this.drop();
+      await ask.sample(photo, beside ? beside.target : target);
+      if (beside) {
+        Object.assign(ask, { rule: beside.rule, less: -1 });
+        await this.refresh();
+        this.keep();
+        ask.target = target >= 0 ? target : ask.top[0];
+      }
+      Object.assign(ask, { rule, less });
+      this.box = box;
+      await this.refresh();
+    });
+  }
+
+  keep() {
+    const { ask, map, beside } = this;
     beside.context.drawImage(map.canvas, 0, 0);
     beside.legend.textContent = `kept: ${map.legend.textContent}`;
     beside.describe(`Kept beside: the map of ${ask.title} by the rule ${RULE_NAMES[ask.rule]}`);
     beside.figure.hidden = false;
-    state.beside = ask.less < 0 ? { target: ask.target, rule: ask.rule } : null;
+    this.kept = ask.less < 0 ? { target: ask.target, rule: ask.rule } : null;
   }
 
-  function drop() {
-    beside.figure.hidden = true;
-    state.beside = null;
+  drop() {
+    this.beside.figure.hidden = true;
+    this.kept = null;
   }
 
-  function save() {
-    const shown = [photo, map, ...(beside.figure.hidden ? [] : [beside])];
-    const sheet = element("canvas", { width: shown.length * 336, height: 400 });
-    const context = sheet.getContext("2d");
-    context.fillStyle = "#fff";
-    context.fillRect(0, 0, sheet.width, sheet.height);
-    shown.forEach(({ canvas, legend }, i) => {
-      context.drawImage(canvas, i * 336 + 4, 4, 328, 328);
-      context.fillStyle = "#171033";
-      context.font = "15px system-ui, sans-serif";
-      context.fillText(legend.textContent, i * 336 + 6, 354, 324);
-    });
-    context.font = "13px system-ui, sans-serif";
-    context.fillText("EfficientNet-Lite0. Made with Deep Inside ConvNets.", 6, 384, sheet.width - 12);
-    sheet.toBlob((blob) => {
-      const out = element("a", { href: URL.createObjectURL(blob), download: `map-${ask.title}.png` });
-      out.click();
-      setTimeout(() => URL.revokeObjectURL(out.href), 1000);
-    });
+  save() {
+    const shown = [this.photo, this.map, this.beside].filter(({ figure }) => !figure.hidden);
+    saveSheet(shown, `map-${this.ask.title}`);
   }
-
-  const samples = menu("Photo", ask.photos.map(({ title }) => title), 0, (i) =>
-    wish(async () => {
-      ask.less = -1;
-      drop();
-      await ask.sample(ask.photos[i].name);
-      await refresh();
-    }));
-  const chooser = element("input", { type: "file", accept: "image/*", class: "lab-file" });
-  chooser.addEventListener("change", () => take(chooser.files[0]).then(() => (chooser.value = "")));
-  const own = element("label", { class: "lab-own" }, "Your own: ", chooser);
-  const tops = element("div", { class: "lab-row", role: "group", "aria-label": "Ask for one of the top five" });
-  const first = classField("Class asked for", (index) => index >= 0 && ask1(index));
-  const second = classField("less", (index) => wish(() => {
-    ask.less = index;
-    return refresh();
-  }));
-  const rules = choice("Rule", RULE_NAMES, ask.rule, (rule) => wish(() => {
-    ask.rule = rule;
-    return refresh();
-  }));
-  const boxTick = tick("Box", false, (on) => {
-    state.box = on ? Number(boxScale.input.value) : 0;
-    boxScale.hidden = !on;
-    draw();
-    remember();
-  });
-  const boxScale = slider("above", {
-    min: 0.05, max: 0.95, step: 0.05, value: 0.35, format: (v) => `${Math.round(100 * v)} % of the maximum`,
-  }, (value) => {
-    state.box = value;
-    draw();
-    remember();
-  });
-  boxScale.hidden = true;
-  const link = button("Copy a link to this", () => navigator.clipboard?.writeText(location.href).then(
-    () => (status.textContent = "The link is copied."),
-    () => (status.textContent = "The address of this page is the link."),
-  ));
-  const hint = element("p", { class: "lab-note" });
-
-  place.append(
-    element("datalist", { id: "lab-classes" }, ...ask.names.map((name) => element("option", { value: name }))),
-    row(samples, own),
-    element("p", { class: "lab-note" }, "Choose, drop or paste a photo; on a phone, take one. It stays in this page: "
-      + "nothing is sent anywhere."),
-    element("div", { class: "lab-row", role: "group", "aria-label": "Five examples" }, "Examples: ",
-      ...EXAMPLES.map(([name, setup, sentence]) => button(name, () => {
-        hint.textContent = sentence;
-        bring(setup);
-      }))),
-    hint,
-    element("div", { class: "lab-pictures three" }, photo.figure, map.figure, beside.figure),
-    status,
-    facts,
-    chart.body,
-    tops,
-    row(first, second),
-    row(rules),
-    row(boxTick, boxScale),
-    row(slider("Brush", { min: 3, max: 50, step: 1, value: state.radius, format: (v) => `${2 * v + 1} pixels` }, (value) => {
-      state.radius = value;
-    }), button("Uncover", uncover)),
-    test.place,
-    row(button("Keep this map beside", () => {
-      keep();
-      remember();
-    }), button("Drop the kept one", () => {
-      drop();
-      remember();
-    }), link, button("Save as picture", save)),
-  );
-  place.addEventListener("dragover", (event) => event.preventDefault());
-  place.addEventListener("drop", (event) => {
-    event.preventDefault();
-    take(event.dataTransfer.files[0]);
-  });
-  document.addEventListener("paste", (event) => {
-    const file = [...(event.clipboardData?.files ?? [])][0];
-    if (file) take(file);
-  });
-  await bring(location.hash.startsWith("#photo=") ? location.hash.slice(1) : "photo=chelsea");
-  place.workbench = { bring, take, idle: () => busy };
 }

@@ -6,7 +6,10 @@ import os
 import re
 import sys
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from nbclient import NotebookClient
@@ -21,14 +24,15 @@ from tools.tidy import METADATA, dumps, read, replace, tidy
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
-# From its start the kernel notes which files it opens; after the last cell it tells, and which modules it has.
-LISTEN = """import sys; sys.files_opened = set(); \
+# From its start the kernel notes which files it opens; after the last cell it tells, and which modules came since.
+LISTEN = """import sys; sys.files_opened = set(); sys.modules_before = set(sys.modules); \
 sys.addaudithook(lambda event, arguments, note=sys.files_opened.add: event == "open" and note(arguments[0]))"""
 TELL = """import json, os, sys
 _opened = [os.path.realpath(os.fsdecode(f)) for f in [*sys.files_opened] if isinstance(f, (str, bytes, os.PathLike))]
 _data = [file for file in _opened if file.startswith(FOLDER) and "__pycache__" not in file]
 _modules = [m for name, m in [*sys.modules.items()] if name.split(".")[0] == "saliency_lib"]
-print(json.dumps([*_data, *(os.path.realpath(m.__file__) for m in _modules if getattr(m, "__file__", None))]))"""
+_files = [*_data, *(os.path.realpath(m.__file__) for m in _modules if getattr(m, "__file__", None))]
+print(json.dumps([_files, sorted({name.split(".")[0] for name in {*sys.modules} - sys.modules_before})]))"""
 
 
 def stale(project: Project) -> list[str]:
@@ -42,6 +46,12 @@ def kernel_environment(root: Path) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if key != "MPLBACKEND"}
     path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
     return {**kept, "PYTHONPATH": path, "PYTHONHASHSEED": "0", "JUPYTER_PREFER_ENV_PATH": "1", "SALIENCY_STATIC": "1"}
+
+
+@cache
+def distributions() -> Mapping[str, list[str]]:
+    """By the name of each module that can be imported here, the packages that bring it."""
+    return packages_distributions()
 
 
 def interruptible(client: NotebookClient, environment: dict[str, str]) -> None:
@@ -60,8 +70,10 @@ def interruptible(client: NotebookClient, environment: dict[str, str]) -> None:
         future.result()
 
 
-def execute(project: Project, path: Path, notebook: NotebookNode, timeout: int) -> tuple[NotebookNode, list[str]]:
-    """A run copy of a chapter, tidied, and the files of the book that its kernel used.
+def execute(
+    project: Project, path: Path, notebook: NotebookNode, timeout: int
+) -> tuple[NotebookNode, list[str], set[str]]:
+    """A run copy of a chapter, tidied; the files of the book that its kernel used, and the packages that it loaded.
 
     Raises BookError naming chapter, cell and error.
     """
@@ -91,7 +103,7 @@ def execute(project: Project, path: Path, notebook: NotebookNode, timeout: int) 
         raise BookError(f"{name}, cell {bar.n}: still running after {timeout} s.") from None
     except DeadKernelError:
         raise BookError(f"{name}, cell {bar.n}: the kernel died (out of memory?).") from None
-    told = json.loads("".join(output.text for output in fresh.cells.pop().outputs))
+    told, modules = json.loads("".join(output.text for output in fresh.cells.pop().outputs))
     result = tidy(fresh, project.root)
     for number, cell in enumerate(result.cells, start=1):
         if any(WIDGET_VIEW in output.get("data", {}) for output in cell.get("outputs", ())):
@@ -99,7 +111,7 @@ def execute(project: Project, path: Path, notebook: NotebookNode, timeout: int) 
     used = [project.relative(Path(file)) for file in told]
     if foreign := [file for file in used if not file.startswith(("saliency_lib/", "data/"))]:
         raise BookError(f"{name} imported {foreign[0]}, which is not this book's package.")
-    return result, used
+    return result, used, {package.lower() for name in modules for package in distributions().get(name, ())}
 
 
 def refresh(project: Project, paths: list[Path], *, force: bool = False, timeout: int = 600) -> None:
@@ -114,12 +126,12 @@ def refresh(project: Project, paths: list[Path], *, force: bool = False, timeout
                 print(f"  {name}: up to date")
                 continue
             print(f"  {name}: running, because {' and '.join(why)}", flush=True)
-            result, used = execute(project, path, notebook, timeout)
+            result, used, packages = execute(project, path, notebook, timeout)
             for file in [name, *used]:
                 if (project.root / file).stat().st_mtime > started:
                     raise BookError(f"{file} was edited while {name} ran: run it again.")
             replace(path, dumps(result))
-            stamp.record(project, path, stamp.stamp(project, result, used))
+            stamp.record(project, path, stamp.stamp(project, result, used, packages))
             print(f"  {name}: done in {time.time() - started:.0f} s", flush=True)
         except BookError as error:
             failures += 1

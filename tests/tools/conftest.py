@@ -1,16 +1,18 @@
 """A tiny book in a temporary directory: everything the real one has, with a library of three lines."""
 
+import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
+from browser import Browser, executable
 from filelock import FileLock
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from tools import site, vendor
+from tools import refresh, site, vendor
 from tools.project import ROOT, Project
 
 SHORTEST_ALT = 20
@@ -189,6 +191,28 @@ def real_site() -> Project:
     with FileLock(project.root / "_build" / ".lock"):
         site.build(project)
     return project
+
+
+@pytest.fixture(scope="session")
+def small_site(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The tiny book, run and built; once for all workers, so change nothing of it."""
+    folder = tmp_path_factory.getbasetemp()
+    project = Project((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "small-site" / "book")
+    with FileLock(project.root.parent.with_suffix(".lock")):
+        if not project.root.exists():
+            make_book(project.root)
+            refresh.refresh(project, project.chapters)
+        site.build(project)
+    return project
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests of a file."""
+    path = executable()
+    assert path
+    with Browser(path) as running:
+        yield running
 
 
 @pytest.fixture

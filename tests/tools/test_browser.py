@@ -5,25 +5,18 @@ included, except the scripts and fonts in `vendor/`, which all pages share and a
 compressed, as every web host does.
 """
 
-import functools
-import gzip
-import http.server
-import threading
 from collections.abc import Iterator
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-from browser import IN_A_BROWSER, Browser, Visit, executable
-from conftest import alt_problem, make_book
+from browser import AT_REST, IN_A_BROWSER, Browser, Visit, served, visit
+from conftest import alt_problem
 
-from tools import refresh, site, vendor
+from tools import vendor
 from tools.project import BookError, Project
 
 HEAVIEST = 3_000_000
 FIRST_PAGE = 700_000
 PHONE = 390
-CHROMIUM = executable()
 
 pytestmark = IN_A_BROWSER
 
@@ -62,70 +55,34 @@ CUT = """[...document.querySelectorAll('.bd-article .highlight pre, .bd-article 
 ).map((node) => node.textContent.slice(0, 80))"""
 
 
-SETTLE = """document.getAnimations().forEach((change) => {
-  if (Number.isFinite(change.effect.getComputedTiming().endTime)) change.finish();
-})"""
+THEMES = [("dark", (0, 50), (180, 255)), ("light", (220, 255), (0, 100))]
+"""What a page's ground and ink have to be, as mean brightness."""
+
+ONE_OF_EACH = """(() => {
+  const seen = new Set();
+  for (const line of document.querySelectorAll('.highlight .line')) {
+    const place = `${line.closest('.highlight').parentElement.className} ${line.closest('.admonition')?.className}`;
+    const kinds = [...line.querySelectorAll('[class]')].map((node) => `${place} ${node.className}`);
+    if (seen.has(place) && kinds.every((kind) => seen.has(kind))) line.remove();
+    for (const kind of [place, ...kinds]) seen.add(kind);
+  }
+  [...document.querySelectorAll('mjx-container')].slice(20).forEach((node) => node.remove());
+})()"""
+"""Leaves of all listings the lines with a color that no line before has in such a place, and of the formulas twenty."""
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser for all pages."""
-    assert CHROMIUM
-    with Browser(CHROMIUM) as running:
-        yield running
-
-
-class Host(http.server.SimpleHTTPRequestHandler):
-    """A web host: files of a folder, text compressed."""
-
-    def do_GET(self) -> None:
-        """Answer with a file."""
-        path = Path(self.translate_path(self.path))
-        if path.suffix not in (".html", ".css", ".js", ".svg") or not path.is_file():
-            super().do_GET()
-            return
-        body = gzip.compress(path.read_bytes(), 6)
-        self.send_response(200)
-        self.send_header("Content-Type", self.guess_type(path))
-        self.send_header("Content-Encoding", "gzip")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        """Say nothing."""
-
-
-class Served(NamedTuple):
-    """A built site while it is served."""
-
-    address: str
-    folder: Path
-
-
-def served(project: Project) -> Iterator[Served]:
-    """A project's built site over http."""
-    handler = functools.partial(Host, directory=str(project.site))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield Served(f"http://127.0.0.1:{running.server_address[1]}", project.site)
-        running.shutdown()
+def book(real_site: Project) -> Iterator[str]:
+    """The address of the real book."""
+    with served(real_site.site) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
-def book(real_site: Project) -> Iterator[Served]:
-    """The real book."""
-    yield from served(real_site)
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A tiny book."""
-    root = tmp_path_factory.mktemp("tiny") / "book"
-    project = make_book(root)
-    refresh.refresh(project, project.chapters)
-    site.build(project)
-    yield from served(project)
+def tiny(small_site: Project) -> Iterator[str]:
+    """The address of a tiny book."""
+    with served(small_site.site) as address:
+        yield address
 
 
 def addresses(project: Project) -> list[str]:
@@ -145,10 +102,9 @@ def assert_quiet(visit: Visit, start: str) -> None:
 
 
 @pytest.mark.parametrize("page", addresses(Project()))
-def test_every_page_of_the_book(browser: Browser, book: Served, page: str) -> None:
+def test_every_page_of_the_book(browser: Browser, book: str, page: str) -> None:
     browser.look()
-    visit = browser.open(f"{book.address}/{page}")
-    assert_quiet(visit, book.address)
+    seen = browser.open(f"{book}/{page}")
     state = browser.evaluate(STATE)
     assert state["math"] >= state["formulas"]
     assert (state["merrors"], state["raw"], state["stops"], state["cut"], state["wide"]) == ([], 0, 0, [], [])
@@ -156,46 +112,32 @@ def test_every_page_of_the_book(browser: Browser, book: Served, page: str) -> No
     assert [image for image in state["images"] if alt_problem(image["alt"])] == []
     assert (state["headings"], state["theme"]) == (1, "light")
     assert state["searches"] <= (1 if page == "search.html" else 0)
-    assert (state["formulas"] > 0) == any("/mathjax/" in url for url in visit.requests)
-    weight = sum(size for url, size in visit.sizes.items() if "/vendor/" not in url)
+    assert (state["formulas"] > 0) == any("/mathjax/" in url for url in seen.requests)
+    weight = sum(size for url, size in seen.sizes.items() if "/vendor/" not in url)
     assert 0 < weight < (FIRST_PAGE if page == "intro.html" else HEAVIEST), f"{weight / 1e6:.2f} MB"
-    assert unreadable(browser) == []
-
-
-@pytest.mark.parametrize("page", addresses(Project()))
-def test_phones_and_themes(browser: Browser, book: Served, page: str) -> None:
-    browser.look(PHONE, 844, "dark")
-    assert_quiet(browser.open(f"{book.address}/{page}"), book.address)
-    for theme in ("dark", "light"):
-        if theme == "light":
-            browser.evaluate("document.documentElement.dataset.theme = 'light'")
+    browser.look(PHONE, 844)
+    for theme, ground, ink in THEMES:
+        browser.evaluate(f"document.documentElement.dataset.theme = '{theme}'; {AT_REST}")
         state = browser.evaluate(STATE)
         assert state["width"] <= PHONE
         assert state["wide"] == []
-        assert state["theme"] == theme
-        ground, ink = brightness(state["background"]), brightness(state["color"])
-        assert (ground > 220 and ink < 100) if theme == "light" else (ground < 50 and ink > 180)
-    browser.look(theme="dark")
+        assert ground[0] <= brightness(state["background"]) <= ground[1]
+        assert ink[0] <= brightness(state["color"]) <= ink[1]
+    browser.look()
+    browser.evaluate(ONE_OF_EACH)
+    assert browser.unreadable() == []
     browser.evaluate("document.documentElement.dataset.theme = 'dark'")
-    # The first listings have all the colors that the others have; in the light every one is looked at.
-    browser.evaluate("[...document.querySelectorAll('.highlight')].slice(9).forEach((node) => node.remove())")
-    assert unreadable(browser, "{runOnly: ['color-contrast'], resultTypes: ['violations']}") == []
+    assert browser.unreadable("{runOnly: ['color-contrast'], resultTypes: ['violations']}") == []
+    assert_quiet(visit(browser.events), book)
 
 
-def unreadable(browser: Browser, options: str = "{resultTypes: ['violations']}") -> list[str]:
-    """What the checker axe-core finds that somebody could not read or reach; skips where it cannot be had."""
-    folder = vendor.AXE.folder(Project().root)
-    try:
-        if not folder.is_dir():
-            vendor.fetch(vendor.AXE, Project().root)
-    except BookError as error:
-        pytest.skip(str(error))
-    script = folder / "axe.min.js"
-    browser.evaluate(script.read_text("utf-8") + ";0")
-    # A change of theme fades: colors are judged where they come to rest.
-    browser.evaluate(SETTLE)
-    found = "result.violations.map((v) => `${v.id}: ${v.nodes.length} x ${v.nodes[0].html.slice(0, 150)}`)"
-    return browser.evaluate(f"axe.run(document, {options}).then((result) => {found})")
+def test_a_page_opens_as_the_reader_s_system_asks(browser: Browser, tiny: str) -> None:
+    for theme, ground, _ in THEMES:
+        browser.look(PHONE, 844, theme)
+        assert_quiet(browser.open(f"{tiny}/chapters/01_first.html"), tiny)
+        state = browser.evaluate(STATE)
+        assert state["theme"] == theme
+        assert ground[0] <= brightness(state["background"]) <= ground[1]
 
 
 def brightness(color: str) -> float:
@@ -204,9 +146,12 @@ def brightness(color: str) -> float:
     return sum(channels) / 3
 
 
-def test_a_folded_solution_opens(browser: Browser, tiny: Served) -> None:
+def test_a_folded_solution_opens_and_its_header_leads_nowhere(browser: Browser, tiny: str) -> None:
     browser.look()
-    browser.open(f"{tiny.address}/chapters/01_first.html")
+    browser.open(f"{tiny}/chapters/01_first.html")
+    assert browser.evaluate("document.querySelectorAll('.solution > .admonition-title a').length") == 0
+    title = "document.querySelector('.solution > .admonition-title').textContent.trim()"
+    assert browser.evaluate(title).startswith("Solution to Exercise 1.1")
     height = "document.querySelector('.solution').offsetHeight"
     closed = browser.evaluate(height)
     browser.evaluate("document.querySelector('.solution .toggle-button').click()")
@@ -214,17 +159,9 @@ def test_a_folded_solution_opens(browser: Browser, tiny: Served) -> None:
     assert browser.evaluate(height) > closed
 
 
-def test_a_click_on_a_solution_s_header_stays_there(browser: Browser, tiny: Served) -> None:
-    browser.look()
-    browser.open(f"{tiny.address}/chapters/01_first.html")
-    assert browser.evaluate("document.querySelectorAll('.solution > .admonition-title a').length") == 0
-    title = "document.querySelector('.solution > .admonition-title').textContent.trim()"
-    assert browser.evaluate(title).startswith("Solution to Exercise 1.1")
-
-
-def test_a_figure_opens_large_and_closes(browser: Browser, tiny: Served) -> None:
+def test_a_figure_opens_large_and_closes(browser: Browser, tiny: str) -> None:
     browser.look(PHONE, 844)
-    browser.open(f"{tiny.address}/chapters/01_first.html")
+    browser.open(f"{tiny}/chapters/01_first.html")
     browser.evaluate("document.querySelector('a.enlarge img').click()")
     width = "(document.querySelector('dialog[open] img') || {}).clientWidth"
     assert browser.evaluate(width) >= 1.5 * PHONE
@@ -241,9 +178,9 @@ DARK = """[...document.querySelectorAll('.bd-article :is(div, fieldset, code, pr
 
 
 @pytest.mark.parametrize("page", ["lab.html", "chapters/01_what_does_a_convnet_see.html"])
-def test_on_paper_no_line_is_cut_and_nothing_is_black(browser: Browser, book: Served, page: str) -> None:
+def test_on_paper_no_line_is_cut_and_nothing_is_black(browser: Browser, book: str, page: str) -> None:
     browser.look(width=720)
-    browser.open(f"{book.address}/{page}")
+    browser.open(f"{book}/{page}")
     browser.call("Emulation.setEmulatedMedia", media="print", features=[])
     browser.evaluate("document.documentElement.dataset.theme = 'dark'")
     assert browser.evaluate(CUT) == []
@@ -255,9 +192,9 @@ def test_on_paper_no_line_is_cut_and_nothing_is_black(browser: Browser, book: Se
 
 
 @pytest.mark.parametrize("query", ["guided+backpropagation", "guided+back-propagation"])
-def test_the_search_finds_hyphens_and_quotes_the_text(browser: Browser, book: Served, query: str) -> None:
+def test_the_search_finds_hyphens_and_quotes_the_text(browser: Browser, book: str, query: str) -> None:
     browser.look()
-    browser.open(f"{book.address}/search.html?q={query}")
+    browser.open(f"{book}/search.html?q={query}")
     browser.evaluate(
         "new Promise((done) => { const look = () => document.querySelector('#search-results p.context')"
         " ? done() : setTimeout(look, 50); look(); })"
@@ -267,10 +204,10 @@ def test_the_search_finds_hyphens_and_quotes_the_text(browser: Browser, book: Se
     assert not [text for text in found if ".pdf" in text]
 
 
-def test_opened_as_a_file(browser: Browser, tiny: Served) -> None:
+def test_opened_as_a_file(browser: Browser, small_site: Project) -> None:
     if not vendor.ready(Project().root):
         pytest.skip("MathJax could not be fetched here")
     browser.look()
-    visit = browser.open((tiny.folder / "chapters" / "01_first.html").as_uri())
+    visit = browser.open((small_site.site / "chapters" / "01_first.html").as_uri())
     assert_quiet(visit, "file://")
     assert browser.evaluate(STATE)["math"] > 3

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from browser import executable
+from browser import in_a_browser
 
 from tools import chromium
 from tools.course.editions import Edition, numbers
@@ -47,8 +47,7 @@ def test_solutions_come_last_and_of_a_player_the_chosen_frames(book: Project) ->
     assert [text for _, _, text in edition.headings] == ["Title of intro", "Title of chapters/one", "Solutions"]
 
 
-@pytest.mark.browser
-@pytest.mark.skipif(executable() is None, reason="no Chromium here (Debian: apt install chromium)")
+@in_a_browser
 def test_the_contents_name_the_page_on_which_a_heading_lies(book: Project, tmp_path: Path) -> None:
     edition = Edition(book)
     body, page, printed = edition.body(), tmp_path / "book.html", tmp_path / "book.pdf"

@@ -1,26 +1,20 @@
 """The lab in a real browser: its networks are the package's, and everybody can work its controls."""
 
 import base64
-import functools
-import http.server
 import os
 import statistics
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from browser import IN_A_BROWSER, MOVED, Browser, executable, visit
-from test_browser import unreadable
+from browser import IN_A_BROWSER, MOVED, Browser, served, visit
 
 import saliency_lib as sl
 from tools.lab.creatures import drawings
 from tools.lab.prepared import ALTS, TITLES
 from tools.project import Project
-
-CHROMIUM = executable()
 
 pytestmark = IN_A_BROWSER
 
@@ -41,19 +35,6 @@ READY = """new Promise((done) => {
 })"""
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """A web host that says nothing, and isolates its pages: the network gets threads there."""
-
-    def end_headers(self) -> None:
-        """As one asks for threads."""
-        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
-        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
-        super().end_headers()
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, real_site: Project) -> Path:
     """A page with every small lab, one with the large network, and one with none."""
@@ -66,25 +47,23 @@ def folder(tmp_path_factory: pytest.TempPathFactory, real_site: Project) -> Path
     return site
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser for all."""
-    assert CHROMIUM
-    with Browser(CHROMIUM) as running:
-        yield running
-
-
 @pytest.fixture(scope="module", params=["file", "http"])
 def address(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
     """Where the folder is: opened from the disk, and served by a host of files."""
     if request.param == "file":
         yield folder.as_uri()
         return
-    handler = functools.partial(Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_address[1]}"
-        running.shutdown()
+    with served(folder) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def small(browser: Browser, address: str) -> list[str]:
+    """The page of the small labs, opened and ready; the addresses that it asked for."""
+    browser.look()
+    seen = browser.open(f"{address}/page.html")
+    assert browser.evaluate(READY) == ["ready"] * len(SMALL)
+    return [*seen.requests, *visit(browser.events).requests]
 
 
 def relative(a: torch.Tensor, b: torch.Tensor) -> float:
@@ -140,13 +119,6 @@ COUNTED = """(async () => {
 })()""".replace("MOVED", MOVED)
 
 
-def press(browser: Browser, key: str) -> None:
-    """Press a key and let it go."""
-    code = {"Tab": 9, "Enter": 13}[key]
-    for kind in ("keyDown", "keyUp"):
-        browser.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
-
-
 def walk(browser: Browser, name: str) -> int:
     """How many controls of a lab the tab key reaches, beginning at its first."""
     lab = f"document.querySelector('[data-lab={name}]')"
@@ -154,69 +126,14 @@ def walk(browser: Browser, name: str) -> int:
     reached = 0
     while browser.evaluate(f"{lab}.contains(document.activeElement)"):
         reached += 1
-        press(browser, "Tab")
+        browser.press("Tab")
     return reached
-
-
-def test_the_small_network_is_the_package_s(browser: Browser, address: str) -> None:
-    browser.look()
-    seen = browser.open(f"{address}/page.html")
-    assert browser.evaluate(READY) == ["ready"] * len(SMALL)
-    answers = browser.evaluate(ANSWERS.replace("PACK", PACK))
-    model = sl.load_model("creature_convnet").to("cpu")
-    worst = dict.fromkeys(("scores", *RULES), 0.0)
-    for image, answer in zip(drawings().split(1), answers, strict=True):
-        scores = model(image)[0]
-        assert answer["asked"] == scores.topk(2).indices.tolist()
-        worst["scores"] = max(worst["scores"], relative(torch.tensor(answer["scores"]), scores))
-        for rule in RULES:
-            for target, found in zip(answer["asked"], answer["maps"][rule], strict=True):
-                w = sl.input_gradient(model, image, target, rule=rule).flatten()
-                worst[rule] = max(worst[rule], relative(unpack(found), w))
-    print(f"\nsmall network, {address[:4]}, relative L2: {worst}")
-    assert max(worst.values()) < 1e-5
-    asked = [*seen.requests, *visit(browser.events).requests]
-    assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
 
 
 def test_a_page_whose_labs_are_not_seen_loads_no_network(browser: Browser, folder: Path) -> None:
     browser.look()
     loaded = browser.open((folder / "empty.html").as_uri()).requests
     assert [Path(url).name for url in loaded] == ["empty.html", "view.js"]
-
-
-def test_every_control_is_worked_by_keys_and_answers_in_a_few_passes(browser: Browser, folder: Path) -> None:
-    browser.look()
-    browser.open((folder / "page.html").as_uri())
-    browser.evaluate(READY)
-    for name in SMALL:
-        reached = walk(browser, name)
-        assert reached == browser.evaluate(CONTROLS % name), name
-    most = browser.evaluate(COUNTED)
-    print(f"\npasses forward or back until a control has answered, at most: {most}")
-    assert max(most.values()) == 3  # how long they take: benchmarks/lab.py
-
-
-def test_guess_forecast_and_fact(browser: Browser, folder: Path) -> None:
-    browser.look()
-    browser.open((folder / "page.html").as_uri())
-    browser.evaluate(READY)
-    cover = "document.querySelector('[data-lab=cover]')"
-    assert browser.evaluate(f"{cover}.querySelector('.lab-bars').hidden")
-    browser.evaluate(f"{cover}.querySelector('canvas').focus()")
-    press(browser, "Enter")
-    browser.evaluate(f"{cover}.querySelector('.lab-guess button').click()")
-    said = browser.evaluate(f"{cover}.querySelector('.lab-guess [role=status]').textContent")
-    numbers = [float(part.strip(".:").replace("−", "-")) for part in said.split() if part[-2:-1].isdigit()]
-    before, after, change, forecast = numbers
-    model, image = sl.load_model("creature_convnet").to("cpu"), drawings()[1:2]
-    y, x = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
-    covered = torch.where((x - 32) ** 2 + (y - 32) ** 2 <= 25, 0.5, image)
-    w = sl.input_gradient(model, image, 1)
-    assert before == pytest.approx(model(image)[0, 1].item(), abs=0.006)
-    assert after == pytest.approx(model(covered)[0, 1].item(), abs=0.006)
-    assert change == pytest.approx(after - before, abs=0.02)
-    assert forecast == pytest.approx((w * (covered - image)).sum().item(), abs=0.006)
 
 
 def test_without_scripts_the_prepared_picture_is_seen(browser: Browser, folder: Path) -> None:
@@ -233,6 +150,55 @@ def test_without_scripts_the_prepared_picture_is_seen(browser: Browser, folder: 
     browser.call("Emulation.setScriptExecutionDisabled", value=False)
     assert seen > 300
     assert "lab.js" not in [Path(url).name for url in visit(browser.events).requests]
+
+
+def test_the_small_network_is_the_package_s(browser: Browser, address: str, small: list[str]) -> None:
+    answers = browser.evaluate(ANSWERS.replace("PACK", PACK))
+    model = sl.load_model("creature_convnet").to("cpu")
+    worst = dict.fromkeys(("scores", *RULES), 0.0)
+    for image, answer in zip(drawings().split(1), answers, strict=True):
+        scores = model(image)[0]
+        assert answer["asked"] == scores.topk(2).indices.tolist()
+        worst["scores"] = max(worst["scores"], relative(torch.tensor(answer["scores"]), scores))
+        for rule in RULES:
+            for target, found in zip(answer["asked"], answer["maps"][rule], strict=True):
+                w = sl.input_gradient(model, image, target, rule=rule).flatten()
+                worst[rule] = max(worst[rule], relative(unpack(found), w))
+    print(f"\nsmall network, {address[:4]}, relative L2: {worst}")
+    assert max(worst.values()) < 1e-5
+    assert [url for url in small if not url.startswith((address, "data:", "blob:"))] == []
+
+
+@FROM_A_DISK
+@pytest.mark.usefixtures("small")
+def test_guess_forecast_and_fact(browser: Browser) -> None:
+    cover = "document.querySelector('[data-lab=cover]')"
+    assert browser.evaluate(f"{cover}.querySelector('.lab-bars').hidden")
+    browser.evaluate(f"{cover}.querySelector('canvas').focus()")
+    browser.press("Enter")
+    browser.evaluate(f"{cover}.querySelector('.lab-guess button').click()")
+    said = browser.evaluate(f"{cover}.querySelector('.lab-guess [role=status]').textContent")
+    numbers = [float(part.strip(".:").replace("−", "-")) for part in said.split() if part[-2:-1].isdigit()]
+    before, after, change, forecast = numbers
+    model, image = sl.load_model("creature_convnet").to("cpu"), drawings()[1:2]
+    y, x = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
+    covered = torch.where((x - 32) ** 2 + (y - 32) ** 2 <= 25, 0.5, image)
+    w = sl.input_gradient(model, image, 1)
+    assert before == pytest.approx(model(image)[0, 1].item(), abs=0.006)
+    assert after == pytest.approx(model(covered)[0, 1].item(), abs=0.006)
+    assert change == pytest.approx(after - before, abs=0.02)
+    assert forecast == pytest.approx((w * (covered - image)).sum().item(), abs=0.006)
+
+
+@FROM_A_DISK
+@pytest.mark.usefixtures("small")
+def test_every_control_is_worked_by_keys_and_answers_in_a_few_passes(browser: Browser) -> None:
+    for name in SMALL:
+        reached = walk(browser, name)
+        assert reached == browser.evaluate(CONTROLS % name), name
+    most = browser.evaluate(COUNTED)
+    print(f"\npasses forward or back until a control has answered, at most: {most}")
+    assert max(most.values()) == 3  # how long they take: benchmarks/lab.py
 
 
 # All seven photos take minutes: LAB_PHOTOS=7 for all of them.
@@ -261,13 +227,16 @@ ASKED = """(async () => {
 
 
 @pytest.fixture(scope="module")
-def loaded(browser: Browser, address: str, folder: Path) -> str:
-    """The page of the large network, the network loaded."""
-    if not (folder / "lab" / "imagenet.js").is_file():
+def loaded(browser: Browser, address: str, real_site: Project) -> str:
+    """Where the large network is loaded: from a disk in the book's own page of labs, over http in a bare one."""
+    if not (real_site.site / "lab" / "imagenet.js").is_file():
         pytest.skip("onnxruntime-web could not be fetched here")
+    if not address.startswith("http"):
+        address = real_site.site.as_uri()
     browser.look()
-    before = browser.open(f"{address}/photo.html").requests
+    before = browser.open(f"{address}/{'photo' if address.startswith('http') else 'lab'}.html").requests
     assert not [url for url in before if "network-" in url or "wasm-" in url]
+    assert set(browser.evaluate(READY)) == {"ready"}
     print(f"\nlarge network, {address[:4]}, runs in a {browser.evaluate(LOADED)}")
     assert browser.evaluate("crossOriginIsolated") == address.startswith("http")
     return address
@@ -310,7 +279,7 @@ def test_a_newcomer_drops_a_photo_covers_a_part_and_compares(
     model = sl.load_model().to("cpu")
     assert browser.evaluate("lab.photo.top[0]") == model.top(image, 1)[0][0].class_index
     browser.evaluate(f"{place}.querySelector('canvas').focus()")
-    press(browser, "Enter")
+    browser.press("Enter")
     browser.evaluate(f"{place}.workbench.idle()")
     browser.evaluate(f"{place}.querySelector('.lab-guess button').click()")
     said = browser.evaluate(f"{place}.querySelector('.lab-guess [role=status]').textContent")
@@ -322,8 +291,7 @@ def test_a_newcomer_drops_a_photo_covers_a_part_and_compares(
     after = model(covered)[0, target].item()
     assert numbers[1] == pytest.approx(after, abs=0.01)
     assert numbers[3] == pytest.approx((w * (covered - ours)).sum().item(), abs=0.02)
-    shown = base64.b64decode(browser.call("Page.captureScreenshot", format="png")["data"])
-    (tmp_path_factory.getbasetemp() / "newcomer.png").write_bytes(shown)
+    browser.screenshot(tmp_path_factory.getbasetemp() / "newcomer.png")
 
 
 @FROM_A_DISK
@@ -364,21 +332,33 @@ DROP = """(async () => {
 })()"""
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
-def test_everybody_can_read_and_reach_the_lab(
-    real_site: Project, width: int, theme: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    assert CHROMIUM
-    with Browser(CHROMIUM) as browser:
+@FROM_A_DISK
+@pytest.mark.usefixtures("loaded")
+def test_everybody_can_read_and_reach_the_labs(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> None:
+    assert browser.evaluate("document.querySelectorAll('.lab[data-state=ready]').length") == len(TITLES)
+    for width, theme in ((1280, "light"), (390, "dark")):
         browser.look(width, 900, theme)
-        browser.open((real_site.site / "lab.html").as_uri())
-        assert browser.evaluate(READY) == ["ready"] * len(TITLES)
-        if (real_site.site / "lab" / "imagenet.js").is_file():
-            browser.evaluate(LOADED)
-            reached = walk(browser, "photo")
-            assert reached == browser.evaluate(CONTROLS % "photo")
+        browser.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        assert walk(browser, "photo") == browser.evaluate(CONTROLS % "photo")
         assert browser.evaluate("document.documentElement.scrollWidth") <= width
-        assert unreadable(browser) == []
+        assert browser.unreadable() == []
         browser.evaluate("document.querySelector('[data-lab=photo]').scrollIntoView({ behavior: 'instant' })")
-        shown = base64.b64decode(browser.call("Page.captureScreenshot", format="png")["data"])
-        (tmp_path_factory.getbasetemp() / f"lab-{theme}-{width}.png").write_bytes(shown)
+        browser.screenshot(tmp_path_factory.getbasetemp() / f"lab-{theme}-{width}.png")
+
+
+@pytest.mark.parametrize(
+    ("file", "share"), [("creatures.js", 0.5), ("creatures.js", 0), ("lab.js", 0.5), ("lab.js", 0)]
+)
+def test_a_host_that_sends_something_else_is_told(
+    browser: Browser, folder: Path, tmp_path: Path, file: str, share: float
+) -> None:
+    (tmp_path / "lab").mkdir()
+    for path in (folder / "lab").glob("*.*"):
+        (tmp_path / "lab" / path.name).symlink_to(path)
+    whole = (folder / "lab" / file).read_text("utf-8")
+    (tmp_path / "lab" / file).unlink()
+    (tmp_path / "lab" / file).write_text(whole[: int(share * len(whole))] or "<!DOCTYPE html>Welcome", "utf-8")
+    (tmp_path / "box.html").write_text(PAGE.format(places='<div class="lab" data-lab="box"></div>'), "utf-8")
+    browser.open((tmp_path / "box.html").as_uri())
+    assert browser.evaluate(READY) == ["failed"]
+    assert f"could not start ({file} " in browser.evaluate("document.querySelector('.lab').innerText")

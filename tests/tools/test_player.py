@@ -1,15 +1,12 @@
 """The frame player in a real browser: it plays, pauses, follows the slider, and does what the reader asks of it."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browser import IN_A_BROWSER, Browser, executable
+from browser import IN_A_BROWSER, Browser
 from PIL import Image
 
 from saliency_lib import widgets
-
-CHROMIUM = executable()
 
 pytestmark = IN_A_BROWSER
 
@@ -27,18 +24,15 @@ STATE = """(() => {
 })()"""
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """A browser that shows a page with a player of four frames and nothing else."""
-    assert CHROMIUM
+@pytest.fixture(scope="module", autouse=True)
+def shown(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A page with a player of four frames and nothing else."""
     pictures = [Image.new("RGB", (240, 40), (60 * i, 0, 0)) for i in range(4)]
     player = widgets.frame_player(pictures, ["one", "two", "three", "four"], name="shade", alt="a red card")
     page = tmp_path_factory.mktemp("player") / "page.html"
     page.write_text(f"<!doctype html><title>A player</title>{player.html}", "utf-8")
-    with Browser(CHROMIUM) as running:
-        running.look()
-        running.open(page.as_uri())
-        yield running
+    browser.look()
+    browser.open(page.as_uri())
 
 
 def state(browser: Browser) -> dict[str, Any]:
@@ -78,8 +72,7 @@ def test_it_plays_once_and_stops_where_it_began(browser: Browser) -> None:
 def test_a_hand_on_the_slider_stops_it(browser: Browser) -> None:
     press(browser)
     browser.evaluate("document.querySelector('.frame-player input').focus()")
-    for kind in ("keyDown", "keyUp"):
-        browser.call("Input.dispatchKeyEvent", type=kind, key="ArrowRight", code="ArrowRight", windowsVirtualKeyCode=39)
+    browser.press("ArrowRight")
     found = state(browser)
     assert (found["shown"], found["value"], found["spoken"], found["button"]) == (["three"], 2, "three", "Play")
 

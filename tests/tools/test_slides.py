@@ -2,28 +2,49 @@
 
 import time
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
-from browser import Browser, executable
+from browser import Browser, in_a_browser
 
 from tools import chromium, vendor
 from tools.citations import Bibliography
 from tools.course import slides
 from tools.course.deck import MOST, Slide, deck
-from tools.labels import labels
+from tools.labels import Label, labels
 from tools.markdown import Markdown
 from tools.project import ROOT, Project
 
 BOOK = Project(ROOT)
 WORKS = Bibliography(ROOT / "reference" / "references.bib")
-KNOWN = labels(BOOK)
 
 
-@pytest.fixture(scope="module", params=BOOK.chapters, ids=lambda path: path.stem)
+@cache
+def known() -> dict[str, Label]:
+    """The numbers of the book."""
+    return labels(BOOK)
+
+
+@cache
+def lecture_of(chapter: Path) -> list[Slide]:
+    """The slides of a chapter."""
+    return deck(Markdown(BOOK, chapter, known(), WORKS))
+
+
+@pytest.fixture(params=BOOK.chapters, ids=lambda path: path.stem)
 def lecture(request: pytest.FixtureRequest) -> list[Slide]:
     """The slides of each chapter."""
-    return deck(Markdown(BOOK, request.param, KNOWN, WORKS))
+    return lecture_of(request.param)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with what slides load."""
+    if not vendor.prepare(ROOT, slides.ASSETS):
+        pytest.skip("reveal.js could not be fetched")
+    vendor.lay(ROOT, tmp_path, slides.ASSETS)
+    return tmp_path
 
 
 def test_a_lecture_has_a_bearable_number_of_slides(lecture: list[Slide]) -> None:
@@ -48,37 +69,26 @@ def test_nothing_of_the_source_is_left_in_a_slide(lecture: list[Slide]) -> None:
         assert left not in text
 
 
-@pytest.mark.browser
-@pytest.mark.skipif(executable() is None, reason="no Chromium here (Debian: apt install chromium)")
-def test_no_slide_of_the_book_overflows(tmp_path: Path) -> None:
-    if not vendor.prepare(ROOT, slides.ASSETS):
-        pytest.skip("reveal.js could not be fetched")
-    vendor.lay(ROOT, tmp_path, slides.ASSETS)
-    path = executable()
-    assert path
+@in_a_browser
+def test_no_slide_of_the_book_overflows(browser: Browser, folder: Path) -> None:
     cut = []
-    with Browser(path) as browser:
-        for chapter in BOOK.chapters:
-            target = tmp_path / f"{chapter.stem}.html"
-            target.write_text(slides.page("x", deck(Markdown(BOOK, chapter, KNOWN, WORKS))), "utf-8")
-            browser.call("Page.navigate", url=target.as_uri())
-            time.sleep(0.5)
-            cut += [f"{chapter.stem} {slide}" for slide in browser.evaluate(OVERFLOWING)]
+    for chapter in BOOK.chapters:
+        target = folder / f"{chapter.stem}.html"
+        target.write_text(slides.page("x", lecture_of(chapter)), "utf-8")
+        browser.call("Page.navigate", url=target.as_uri())
+        time.sleep(0.5)
+        cut += [f"{chapter.stem} {slide}" for slide in browser.evaluate(OVERFLOWING)]
     assert cut == []
 
 
-@pytest.mark.browser
-@pytest.mark.skipif(executable() is None, reason="no Chromium here (Debian: apt install chromium)")
-def test_on_paper_each_slide_is_a_page_with_its_heading(tmp_path: Path) -> None:
+@in_a_browser
+def test_on_paper_each_slide_is_a_page_with_its_heading(folder: Path) -> None:
     from pypdf import PdfReader
 
-    if not vendor.prepare(ROOT, slides.ASSETS):
-        pytest.skip("reveal.js could not be fetched")
-    vendor.lay(ROOT, tmp_path, slides.ASSETS)
-    lecture = deck(Markdown(BOOK, BOOK.chapters[3], KNOWN, WORKS))
-    (tmp_path / "printed.html").write_text(slides.page("x", lecture, printed=True), "utf-8")
-    chromium.pdf((tmp_path / "printed.html").as_uri(), tmp_path / "printed.pdf")
-    pages = [page.extract_text() for page in PdfReader(tmp_path / "printed.pdf").pages]
+    lecture = lecture_of(BOOK.chapters[3])
+    (folder / "printed.html").write_text(slides.page("x", lecture, printed=True), "utf-8")
+    chromium.pdf((folder / "printed.html").as_uri(), folder / "printed.pdf", patience=20)
+    pages = [page.extract_text() for page in PdfReader(folder / "printed.pdf").pages]
     assert len(pages) == len(lecture)
     for text, slide in zip(pages, lecture, strict=True):
         assert slide.heading.split()[0] in text
