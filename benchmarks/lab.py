@@ -18,12 +18,10 @@ import psutil
 
 import saliency_lib as sl
 from benchmarks.timing import arguments
+from tools.browser import MOVED, Browser
+from tools.chromium import executable
 from tools.lab.tape import CLASSES, GATES, lite0
-from tools.project import ROOT, Project
-
-sys.path.insert(0, str(ROOT / "tests" / "tools"))
-
-from browser import MOVED, Browser, executable
+from tools.project import Project
 
 RATIO, MEMORY, GROWTH, MAPS = 3.0, 400, 40, 100
 PASSES, WARM = 3.0, 3

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 import saliency_lib as sl
-from benchmarks.odd_inputs import Bad, Case
+from benchmarks.odd_case import Bad, Case
 from saliency_lib.cli import main
 from saliency_lib.localization_benchmark.evaluate import evaluate
 

@@ -14,74 +14,23 @@ changed    the caller's tensors or network are not what they were
 
 import argparse
 import collections
-import contextlib
-import io
 import os
-import signal
 import sys
 import tempfile
 import time
-import traceback
-import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
 import saliency_lib as sl
+from benchmarks.odd_case import Bad, Case, outcome
+from benchmarks.odd_files import file_cases
 from benchmarks.odd_values import asked, values
 
 OUTCOMES = ("right", "clear", "wrong", "lost", "executed", "hang", "frames", "changed")
 GOOD = ("right", "clear")
-PATIENCE = 10
-
-
-class Late(BaseException):
-    """A case took too long."""
-
-
-class Bad(Exception):
-    """What a case found itself: `lost`, `wrong` or `executed`."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """Something odd to do. `accepts` says of what is returned whether it is right; a case may raise `Bad` itself."""
-
-    room: str
-    title: str
-    run: Callable[[], Any]
-    accepts: Callable[[Any], bool] = lambda found: True
-
-
-def outcome(case: Case) -> tuple[str, str]:
-    """What came of a case, and a word on it."""
-
-    def late(*_: object) -> None:
-        raise Late
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(PATIENCE)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            found = case.run()
-            return ("right", "") if case.accepts(found) else ("wrong", f"returned {type(found).__name__}")
-    except Late:
-        return "hang", f"more than {PATIENCE} s"
-    except sl.SaliencyError as error:
-        text = str(error)
-        return ("clear", text) if text and "\n" not in text and len(text) < 400 else ("frames", "a long sentence")
-    except Bad as error:
-        return str(error.args[0]), str(error.args[1])
-    except BaseException as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        return "frames", f"{type(error).__name__}: {str(error)[:80]!r} at {last.filename[-40:]}:{last.lineno}"
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def argument_cases() -> Iterator[Case]:
@@ -108,8 +57,6 @@ def argument_cases() -> Iterator[Case]:
 
 def cases(folder: Path, only: str = "") -> list[Case]:
     """All cases, or those whose room or title holds a word; files are made in a folder."""
-    from benchmarks.odd_files import file_cases
-
     every = [*argument_cases(), *file_cases(folder)]
     return [case for case in every if only in case.room or only in case.title]
 

@@ -8,7 +8,7 @@ compressed, as every web host does.
 from collections.abc import Iterator
 
 import pytest
-from browser import AT_REST, IN_A_BROWSER, Browser, Visit, served, visit
+from browser import AT_REST, IN_A_BROWSER, Browser, Visit, served, unreadable, visit
 from conftest import alt_problem
 
 from tools import vendor
@@ -125,9 +125,9 @@ def test_every_page_of_the_book(browser: Browser, book: str, page: str) -> None:
         assert ink[0] <= brightness(state["color"]) <= ink[1]
     browser.look()
     browser.evaluate(ONE_OF_EACH)
-    assert browser.unreadable() == []
+    assert unreadable(browser) == []
     browser.evaluate("document.documentElement.dataset.theme = 'dark'")
-    assert browser.unreadable("{runOnly: ['color-contrast'], resultTypes: ['violations']}") == []
+    assert unreadable(browser, "{runOnly: ['color-contrast'], resultTypes: ['violations']}") == []
     assert_quiet(visit(browser.events), book)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from browser import IN_A_BROWSER, MOVED, Browser, served, visit
+from browser import IN_A_BROWSER, MOVED, Browser, served, unreadable, visit
 
 import saliency_lib as sl
 from tools.lab.creatures import drawings
@@ -341,7 +341,7 @@ def test_everybody_can_read_and_reach_the_labs(browser: Browser, tmp_path_factor
         browser.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
         assert walk(browser, "photo") == browser.evaluate(CONTROLS % "photo")
         assert browser.evaluate("document.documentElement.scrollWidth") <= width
-        assert browser.unreadable() == []
+        assert unreadable(browser) == []
         browser.evaluate("document.querySelector('[data-lab=photo]').scrollIntoView({ behavior: 'instant' })")
         browser.screenshot(tmp_path_factory.getbasetemp() / f"lab-{theme}-{width}.png")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from browser import Browser, executable
+from browser import Browser, in_a_browser
 
 from tools.project import ROOT, Project
 
@@ -39,15 +39,13 @@ def test_the_page_there_names_the_new_address_to_people_browsers_and_search_engi
     assert '<link rel="canonical" href="https://example.org/book/reference/new.html">' in text
 
 
-@pytest.mark.browser
-@pytest.mark.skipif(executable() is None, reason="no Chromium here (Debian: apt install chromium)")
-def test_from_disk_a_reader_arrives_at_the_same_heading(moved: ModuleType, tmp_path: Path) -> None:
+@in_a_browser
+def test_from_disk_a_reader_arrives_at_the_same_heading(browser: Browser, moved: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "04_old.html").write_text(moved.page("04_old", "05_new", BASE), "utf-8")
     (tmp_path / "05_new.html").write_text('<title>New</title><h2 id="here">Here</h2>', "utf-8")
-    with Browser(executable() or "") as browser:
-        browser.call("Page.navigate", url=(tmp_path / "04_old.html").as_uri() + "#here")
-        for _ in range(100):
-            if browser.evaluate("document.title") == "New":
-                break
-            time.sleep(0.05)
-        assert browser.evaluate("location.href").endswith("/05_new.html#here")
+    browser.call("Page.navigate", url=(tmp_path / "04_old.html").as_uri() + "#here")
+    for _ in range(100):
+        if browser.evaluate("document.title") == "New":
+            break
+        time.sleep(0.05)
+    assert browser.evaluate("location.href").endswith("/05_new.html#here")
