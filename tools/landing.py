@@ -1,29 +1,30 @@
-"""The figure on the book's first page and the card that is shown where a page is shared.
+"""The pictures by which the book is met: its cover, the figure on its first page, the card where a page is shared.
 
     python -m tools.landing
 
-Rule: the second of the package's photos, asked about the top classes of the first three. For each, the map of guided
-backpropagation and that of the gradient, drawn like every other map in the book. Nothing is picked by its result.
+Rules: the cover is the first three of the package's photos, each with the map of its top class. The figure is the
+second of them, asked about the top classes of all three, by guided backpropagation and by the gradient. All maps are
+drawn like every other in the book, and nothing is picked by its result.
 """
 
-import io
 import itertools
 import json
-from pathlib import Path
 from typing import Any
 
-import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 import saliency_lib as sl
+from saliency_lib.methods.maps import rank_correlation
 from tools.project import ROOT
 
 FOLDER = ROOT / "_static" / "landing"
 CARD = ROOT / "_static" / "card.jpg"
+COVER = ROOT / "_static" / "cover.webp"
 RULES = {"guided": "guided", "gradient": "backprop"}
 PHOTOS = 3
 SIDE = 336
+COVER_SIDE, GAP = 320, 12
 INK = "#171033"
 
 
@@ -43,15 +44,8 @@ def maps(model: sl.Classifier, images: Tensor, asked: list[str]) -> dict[str, li
 
 def agreement(found: list[Tensor]) -> tuple[float, float]:
     """Least and greatest rank correlation between two maps of a list."""
-    pairs = [
-        float(torch.corrcoef(torch.stack([ranks(a), ranks(b)]))[0, 1]) for a, b in itertools.combinations(found, 2)
-    ]
+    pairs = [rank_correlation(a, b) for a, b in itertools.combinations(found, 2)]
     return min(pairs), max(pairs)
-
-
-def ranks(values: Tensor) -> Tensor:
-    """Place of each pixel in the order of all."""
-    return values.flatten().argsort().argsort().double()
 
 
 def figure() -> tuple[dict[str, Image.Image], dict[str, Any]]:
@@ -84,24 +78,29 @@ def card(pictures: dict[str, Image.Image]) -> Image.Image:
     return sheet
 
 
-def write() -> dict[str, Any]:
-    """Write every file, and return what the page says of them."""
+def cover() -> Image.Image:
+    """The photos in a row, their maps below."""
+    model = sl.load_model()
+    sheet = Image.new("RGBA", (PHOTOS * (COVER_SIDE + GAP) - GAP, 2 * COVER_SIDE + GAP))
+    for column, name in enumerate(list(sl.sample_photos())[:PHOTOS]):
+        images = sl.to_tensor(sl.sample_photo(name))
+        for row, picture in enumerate([sl.to_image(images), sl.plots.colorize(sl.saliency_map(model, images)[0])]):
+            smooth = picture.resize((COVER_SIDE, COVER_SIDE), Image.Resampling.LANCZOS)
+            sheet.paste(smooth, (column * (COVER_SIDE + GAP), row * (COVER_SIDE + GAP)))
+    return sheet
+
+
+def write() -> None:
+    """Write every picture, and what the page says of the figure."""
     FOLDER.mkdir(exist_ok=True)
     pictures, said = figure()
     for name, picture in pictures.items():
-        save(picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS), FOLDER / f"{name}.webp", quality=70, method=6)
-    save(card(pictures), CARD, quality=86, optimize=True)
+        small = picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+        small.save(FOLDER / f"{name}.webp", quality=70, method=6)
+    card(pictures).save(CARD, quality=86, optimize=True)
+    cover().save(COVER, quality=88, method=6)
     (FOLDER / "figure.json").write_text(json.dumps(said, indent=1) + "\n", "utf-8")
-    return said
-
-
-def save(picture: Image.Image, path: Path, **options: Any) -> None:
-    """Write a picture."""
-    buffer = io.BytesIO()
-    picture.convert("RGB").save(buffer, "WEBP" if path.suffix == ".webp" else "JPEG", **options)
-    path.write_bytes(buffer.getvalue())
-    print(f"{path.relative_to(ROOT)}: {len(buffer.getvalue()) / 1000:.0f} kB")
 
 
 if __name__ == "__main__":
-    print(json.dumps(write()))
+    write()
