@@ -5,13 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tools.browser import AT_REST as AT_REST
-from tools.browser import MOVED as MOVED
-from tools.browser import Browser as Browser
-from tools.browser import Visit as Visit
-from tools.browser import served as served
-from tools.browser import visit as visit
-from tools.chromium import executable as executable
+from tools.browser import AT_REST, MOVED, Browser, Visit, served, visit  # noqa: F401 -- for the tests
+from tools.chromium import executable
 from tools.project import BookError
 
 IN_A_BROWSER = [
