@@ -15,13 +15,13 @@ from urllib.error import URLError
 import nbformat
 import pytest
 from browser import Browser, in_a_browser
-from conftest import make_book, plain_cells, write_notebook
-from nbformat.v4 import new_code_cell
+from conftest import SECOND, make_book, write_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from tools import notebooks
 from tools.project import Project
 
-CHAPTER = "01_first.ipynb"
+CHAPTER = "02_second.ipynb"
 SLIDER = """from PIL import Image
 from saliency_lib import widgets
 
@@ -56,7 +56,7 @@ def test_a_notebook_that_only_was_run_is_brought_up_to_date(book: Project) -> No
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of JupyterLab on a chapter with a slider, as `make notebooks` starts it."""
     book = make_book(tmp_path_factory.mktemp("lab") / "book")
-    write_notebook(book.chapters[0], [*plain_cells(), new_code_cell(SLIDER)])
+    write_notebook(book.chapters[1], [new_markdown_cell(SECOND), new_code_cell(SLIDER)])
     folder = notebooks.lay(book)
     options = ["--no-browser", "--allow-root", "--port=0", "--IdentityProvider.token=open", "--expose-app-in-browser"]
     home = {"JUPYTER_CONFIG_DIR": str(folder / ".c"), "JUPYTER_RUNTIME_DIR": str(folder / ".r")}
