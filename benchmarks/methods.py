@@ -21,7 +21,7 @@ from torch import Tensor, nn
 import saliency_lib as sl
 from benchmarks.saliency import Published
 from benchmarks.timing import Comparison, arguments, duration, report
-from saliency_lib.methods.quadratures import FIXED
+from saliency_lib.methods.integrated_gradients import FIXED
 
 STEPS, PATCH = 50, 32
 SIZES = (1, 2, 4, 5, 8, 16, 25, 50)

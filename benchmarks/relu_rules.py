@@ -13,7 +13,7 @@ import saliency_lib as sl
 from benchmarks.timing import Comparison, arguments, report
 from saliency_lib.methods.relu_rules import RULES
 
-LIMIT = 1.25
+LIMIT = 1.10
 
 
 def comparisons() -> list[Comparison]:

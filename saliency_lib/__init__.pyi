@@ -38,15 +38,16 @@ from .localization.localize import threshold_box as threshold_box
 from .methods.balance import Balance as Balance
 from .methods.balance import balance as balance
 from .methods.deconvnet import deconvnet_reconstruction as deconvnet_reconstruction
-from .methods.grad_cam import grad_cam as grad_cam
 from .methods.gradient_times_input import gradient_times_input as gradient_times_input
 from .methods.gradients import LinearApproximation as LinearApproximation
+from .methods.gradients import gradient as gradient
 from .methods.gradients import input_gradient as input_gradient
 from .methods.gradients import linear_approximation as linear_approximation
 from .methods.gradients import saliency_map as saliency_map
 from .methods.gradients import top_class_maps as top_class_maps
 from .methods.integrated_gradients import completeness_gap as completeness_gap
 from .methods.integrated_gradients import integrated_gradients as integrated_gradients
+from .methods.layers import grad_cam as grad_cam
 from .methods.layers import layer_saliency as layer_saliency
 from .methods.lime import lime as lime
 from .methods.lrp import lrp as lrp

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import saliency_lib as sl
 from saliency_lib.methods.deconvnet import run_forward, sequence, spread, step_back, transposed_convolution, unpool
-from saliency_lib.methods.relu_rules import RULES, find_rule
+from saliency_lib.methods.relu_rules import RULES, deconvnet
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -63,7 +63,7 @@ def test_the_theorem_layer_by_layer() -> None:
         output = layer(leaf.clone())
         signal = torch.randn_like(output)
         (gradient,) = torch.autograd.grad(output, leaf, signal)
-        step = step_back(layer, x, signal, find_rule("deconvnet"))
+        step = step_back(layer, x, signal, deconvnet)
         assert step.shape == gradient.shape
         differ.append(relative(step, gradient) > 1e-12)
     assert [type(layer) for layer, different in zip(layers, differ, strict=True) if different] == [nn.ReLU] * 3

@@ -7,8 +7,8 @@ from helpers import nothing_changes, relative, says, small_network, thawed
 from torch import Tensor, nn
 
 import saliency_lib as sl
+from saliency_lib.methods.gradients import Recording
 from saliency_lib.methods.layers import GRID, spread
-from saliency_lib.methods.recording import Recording
 from saliency_lib.models.lite import LAYERS
 
 LITE0 = LAYERS["efficientnet_lite0"]
@@ -18,7 +18,7 @@ LITE0 = LAYERS["efficientnet_lite0"]
 def test_the_gradient_at_a_layer_by_finite_differences(index: int, images: Tensor) -> None:
     net = small_network(activation=nn.Softplus).double()
     images, target = images.double(), [0, 3, 4]
-    (at,) = Recording(net, images, [net[index]]).gradients(target)
+    (at,) = Recording(net, images, [net[index]]).at_layers(target)
     after = net[index + 1 :]
     assert torch.equal(at.output, net[: index + 1](images))
     step = 1e-5
@@ -32,9 +32,9 @@ def test_the_gradient_at_a_layer_by_finite_differences(index: int, images: Tenso
 
 
 def test_without_layers_the_images_are_the_layer(net: nn.Module, images: Tensor) -> None:
-    (at,) = Recording(net, images).gradients(2)
-    assert torch.equal(at.gradient, sl.input_gradient(net, images, 2))
-    assert torch.equal(at.output, images)
+    recording = Recording(net, images)
+    assert torch.equal(recording.gradient(recording.numbers(2)), sl.input_gradient(net, images, 2))
+    assert torch.equal(recording.I, images)
 
 
 def test_one_recording_answers_for_every_class(embedded: sl.Classifier, photos: Tensor) -> None:
@@ -42,7 +42,7 @@ def test_one_recording_answers_for_every_class(embedded: sl.Classifier, photos: 
     recording = Recording(embedded, photos, layers)
     assert torch.equal(recording.answer.scores.detach(), embedded(photos))
     for target in (None, 285, [1, 2, 3], "espresso"):
-        for layer, at in zip(layers, recording.gradients(target), strict=True):
+        for layer, at in zip(layers, recording.at_layers(target), strict=True):
             alone = sl.layer_saliency(embedded, photos, target, layer=layer)
             assert relative(at.gradient.abs().amax(1), alone) < 1e-5
 
@@ -149,7 +149,7 @@ def test_layers_that_are_followed_by_work_in_place(images: Tensor) -> None:
     for index in (0, 2):
         expected = sl.layer_saliency(net, images, 1, layer=net[index])
         assert torch.equal(sl.layer_saliency(other, images, 1, layer=other[index]), expected)
-    both = [at.output for at in Recording(other, images, [other[0], other[2]]).gradients(1)]
+    both = [at.output for at in Recording(other, images, [other[0], other[2]]).at_layers(1)]
     assert all(torch.equal(h, net[: i + 1](images)) for h, i in zip(both, (0, 2), strict=True))
 
 
@@ -205,6 +205,15 @@ def test_other_networks_name_their_layers(net: nn.Module, images: Tensor) -> Non
 def test_a_layer_costs_no_more_graph_than_what_follows_it(net: nn.Module, images: Tensor) -> None:
     recording = Recording(net, images, [net[2]])
     assert recording.sources[0].is_leaf  # nothing below it was recorded
+
+
+def test_one_layer_that_is_known_is_the_one_that_is_taken(net: nn.Module, images: Tensor) -> None:
+    """And not the pixels, of which `layer-saliency` once gave the map in silence."""
+    model = sl.as_model(net, size=8, layers=sl.Layers(("2",)))
+    for name in ("layer-saliency", "grad-cam"):
+        named = sl.find_method(name)(model, images, layers=["2"]).maps(1)
+        assert torch.equal(sl.find_method(name)(model, images).maps(1), named)
+        assert named.shape == (3, 4, 4)
 
 
 def test_on_every_device(device: torch.device, photos: Tensor, embedded: sl.Classifier) -> None:

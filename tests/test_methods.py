@@ -12,9 +12,8 @@ from helpers import MEAN, STD, architecture, images_for, lively_class, nothing_c
 from torch import Tensor, nn
 
 import saliency_lib as sl
-from saliency_lib.methods.integrated_gradients import IntegratedGradients
+from saliency_lib.methods.integrated_gradients import FIXED, IntegratedGradients, next_nodes, trapezoids
 from saliency_lib.methods.occlusion import Occlusion
-from saliency_lib.methods.quadratures import FIXED, next_nodes, trapezoids
 from saliency_lib.methods.smoothgrad import SmoothGrad
 
 CAPTUMS = {"gauss-legendre": "gausslegendre", "midpoint": "riemann_middle"}

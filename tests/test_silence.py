@@ -10,9 +10,11 @@ import torch
 from helpers import relative, says, small_network
 from PIL import Image
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 import saliency_lib as sl
 from saliency_lib import plots, widgets
+from saliency_lib.images import covering, part_of
 
 
 def test_threads_that_share_a_model_in_training_get_its_gradients_and_leave_its_statistics() -> None:
@@ -83,6 +85,49 @@ def test_batch_norm_without_statistics_lets_images_depend_on_each_other() -> Non
         sl.input_gradient(net, images, 1)
     says(caught.value)
     assert sl.input_gradient(net, images[:1], 1).shape == (1, 3, 8, 8)
+
+
+def test_an_attribution_covers_the_part_of_the_photo_that_the_images_do() -> None:
+    images = covering(torch.rand(1, 3, 8, 8), (0.1, 0.0, 0.9, 1.0))
+    for name in ("gradient", "gradient-times-input", "smoothgrad", "lrp"):
+        found = sl.find_method(name)(small_network(), images)
+        assert part_of(found.attribution(1)) == part_of(found.maps(1)) == (0.1, 0.0, 0.9, 1.0)
+
+
+def test_a_score_that_ignores_the_image_is_told_by_every_method() -> None:
+    class Ignores(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scores = nn.Parameter(torch.rand(1, 5))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.scores.expand(len(x), -1)
+
+    images = torch.rand(2, 3, 8, 8)
+    for name in ("gradient", "gradient-times-input", "smoothgrad", "integrated-gradients", "lrp"):
+        with pytest.raises(sl.ModelError, match="does not depend on the image") as caught:
+            sl.find_method(name)(Ignores(), images).maps(1)
+        says(caught.value)
+
+
+def test_a_checkpoint_is_computed_anew_in_evaluation_mode() -> None:
+    """A network in training, with dropout: what runs once more on the way back runs as it did on the way there."""
+
+    class Saving(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net, self.drop = small_network(), nn.Dropout(0.9)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.net(checkpoint(lambda x: self.drop(x).sigmoid(), x, use_reentrant=False))
+
+    model, images = Saving().train(), torch.rand(2, 3, 8, 8)
+    expected = sl.input_gradient(copy.deepcopy(model).eval(), images, 1)
+    for name in ("gradient", "integrated-gradients"):
+        found = sl.find_method(name)(model, images, **({"steps": 1} if name[0] == "i" else {}))
+        assert found.attribution(1).isfinite().all()
+    assert relative(sl.find_method("gradient")(model, images).attribution(1), expected) < 1e-6
+    assert model.drop.training
 
 
 def test_a_callback_cannot_change_the_ascent() -> None:

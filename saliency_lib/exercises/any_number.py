@@ -8,8 +8,8 @@ from torch import Tensor
 from saliency_lib.datasets.creatures import Creatures
 from saliency_lib.datasets.roads import Roads, roads
 from saliency_lib.exercises.check import exercise, expect, near, number, numbers
-from saliency_lib.methods.grad_cam import grad_cam
 from saliency_lib.methods.gradients import input_gradient
+from saliency_lib.methods.layers import grad_cam
 from saliency_lib.models.activations import tokens
 from saliency_lib.models.model import Model
 from saliency_lib.targets import unit, weighted

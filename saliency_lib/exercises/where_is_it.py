@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from saliency_lib.exercises.check import exercise, expect, near, number, numbers
 from saliency_lib.localization.boxes import Box, box_iou
 from saliency_lib.localization.localize import threshold_box
-from saliency_lib.methods.grad_cam import grad_cam
-from saliency_lib.methods.recording import Recording
+from saliency_lib.methods.gradients import Recording
+from saliency_lib.methods.layers import grad_cam
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 THRESHOLDS = tuple(percent / 100 for percent in range(10, 91, 5))
@@ -65,7 +65,7 @@ def clipped(answer: Any, model: nn.Module, images: Tensor, bias: float) -> None:
 def balance(answer: Any, model: nn.Module, images: Tensor, layer: nn.Module) -> None:
     """The sum of activation times derivative at a layer, for the espresso."""
     recording = Recording(model, images, [layer])
-    (at,) = recording.gradients("espresso")
+    (at,) = recording.at_layers("espresso")
     given, product = number(answer, "one number, the sum over all f, i, j"), at.output * at.gradient
     right = product.sum().item()
     within = 0.01 * abs(right)

@@ -17,9 +17,8 @@ from torch import Tensor, nn
 from saliency_lib.checks import one_of
 from saliency_lib.localization.boxes import Box
 from saliency_lib.localization.localize import localize, threshold_box
-from saliency_lib.methods.grad_cam import GradCam
 from saliency_lib.methods.gradients import Gradient
-from saliency_lib.methods.layers import GRID, LayerSaliency, spread
+from saliency_lib.methods.layers import GRID, GradCam, LayerSaliency, spread
 from saliency_lib.methods.method import Method
 from saliency_lib.methods.object_map import AveragedObjectMap, ObjectMap
 from saliency_lib.models.model import layers_known

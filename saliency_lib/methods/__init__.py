@@ -3,10 +3,8 @@
 maps          from a gradient to one number a pixel
 relu_rules    what a ReLU does on the way back
 method        a batch is prepared once, and asked target by target
-recording     one forward pass, kept
-gradients     the derivative at the pixels
-layers        the derivative at a layer
-grad_cam      which channels of a late layer matter, and where they are active
+gradients     the derivative at the pixels; one forward pass, kept
+layers        the derivative at a layer; which channels of a late layer matter, and where they are active
 object_map    both of these, added up
 versions      many versions of an image, a batch at a time: smoothgrad, integrated_gradients, occlusion
 superpixels   an image with some of its pieces, and the rest painted over: lime, shap

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from saliency_lib.checks import check_images
 from saliency_lib.errors import ModelError, TargetError
 from saliency_lib.images import covering
-from saliency_lib.methods.relu_rules import Rule, find_rule
+from saliency_lib.methods.relu_rules import AnyRule, Rule, as_rule, downstream
 from saliency_lib.models.model import Model, channels_of
 from saliency_lib.models.running import class_scores, evaluation_mode, head_of
 from saliency_lib.targets import Target, class_indices, is_class
@@ -31,7 +31,7 @@ KINDS = (nn.Conv2d, nn.MaxPool2d, nn.ReLU, nn.Linear, nn.AdaptiveAvgPool2d, nn.F
 
 @torch.no_grad()
 def deconvnet_reconstruction(
-    model: nn.Module, images: Tensor, target: Target = None, *, rule: str | Rule = "deconvnet"
+    model: nn.Module, images: Tensor, target: Target = None, *, rule: AnyRule = "deconvnet"
 ) -> Tensor:
     """What a DeconvNet attached to the network reconstructs in pixel space from one class score: (N, 3, H, W).
 
@@ -56,7 +56,7 @@ def deconvnet_reconstruction(
     classes = class_indices(scores, target, head_of(model))
     R = F.one_hot(classes, scores.shape[1]).to(scores.dtype)
     for layer, x in zip(reversed(layers), reversed(inputs), strict=True):
-        R = step_back(layer, x, R, find_rule(rule))
+        R = step_back(layer, x, R, as_rule(rule).function)
     return covering((R / model.std if isinstance(model, Model) else R).to(images.device), images)
 
 
@@ -104,7 +104,7 @@ def step_back(layer: nn.Module, x: Tensor, R: Tensor, rule: Rule) -> Tensor:
         case nn.MaxPool2d():
             return unpool(layer, x, R)
         case nn.ReLU():
-            return rule(R, x)
+            return downstream(rule, R, x)
         case nn.Linear():
             return R @ layer.weight
         case nn.AdaptiveAvgPool2d():

@@ -6,23 +6,24 @@
 Nothing of yours changes: not the model's mode, gradients or flags, not the images, not the random state.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from saliency_lib.checks import check_images, check_tensor
-from saliency_lib.errors import ImageError, ModelError
+from saliency_lib.errors import ImageError, ModelError, SaliencyError
 from saliency_lib.images import covering
 from saliency_lib.methods.maps import reduce_channels
 from saliency_lib.methods.method import Method
-from saliency_lib.methods.recording import Recording
-from saliency_lib.methods.relu_rules import AnyRule, following
+from saliency_lib.methods.relu_rules import AnyRule, as_rule, following, relu_rule
+from saliency_lib.models.activations import as_map, find_layer, watched
 from saliency_lib.models.model import Prediction, channels_of, predictions
-from saliency_lib.models.running import ask, derivatives, differentiating
-from saliency_lib.targets import Target, layers_of, select
+from saliency_lib.models.running import ask, differentiating
+from saliency_lib.targets import Answer, Layer, Target, layers_of, select
 
 
 def input_gradient(model: nn.Module, images: Tensor, target: Target = None, *, rule: AnyRule = None) -> Tensor:
@@ -30,16 +31,14 @@ def input_gradient(model: nn.Module, images: Tensor, target: Target = None, *, r
 
     Equation (4) of the paper, by one backward pass. `images` is (N, C, H, W) in [0, 1], and so is the result's shape;
     its unit is score per unit of pixel value. `target` says which S to explain (see `targets`), by default each
-    image's top class. `rule` says how a ReLU goes backward: by default as the open `relu_rule` says, and without one
-    as the derivative does; under any rule but `"backprop"` the result is no derivative.
+    image's top class. `rule` says how a ReLU goes backward (see `relu_rule`), by default as the derivative does; under
+    any other rule the result is no derivative.
 
     Raises `ImageError`, `TargetError` or `ModelError` if one of the three cannot be used. Chapters 2 and 3 teach it.
     """
-    with _differentiable(model, images) as I:
-        with following(rule):
-            answer = ask(model, I, layers_of(target))
-        S = select(answer, target)
-        return covering(gradient(S.sum(), I), images)  # an image's S depends on that image alone: the gradient of each
+    seen = Recording(model, images, watch=layers_of(target), rule=rule)
+    S = seen.numbers(target)
+    return covering(seen.gradient(S), images)  # an image's S depends on that image alone: the gradient of each
 
 
 def saliency_map(model: nn.Module, images: Tensor, target: Target = None, *, rule: AnyRule = None) -> Tensor:
@@ -48,6 +47,26 @@ def saliency_map(model: nn.Module, images: Tensor, target: Target = None, *, rul
     Arguments and errors as in `input_gradient`. Chapter 3 teaches it.
     """
     return reduce_channels(input_gradient(model, images, target, rule=rule))
+
+
+def gradient(S: Tensor, I: Tensor, *, rule: AnyRule = None, create_graph: bool = False) -> Tensor:
+    """dS / dI of scores that an ordinary forward pass has computed from I, shaped like I.
+
+        I = images.clone().requires_grad_()
+        w = sl.gradient(model(I)[:, 285], I, rule="guided")
+
+    S is one number or several; of several, (N,), the derivative of their sum, which is each image's own where each
+    number depends on its own image alone. `rule` is what the ReLUs between the two do (see `relu_rule`). The graph is
+    kept: ask again as often as you like. With `create_graph` the result can be differentiated itself.
+
+    Raises `ModelError` if S cannot be differentiated by I. Chapter 4 teaches it.
+    """
+    for name, value in (("S", S), ("I", I)):
+        if not check_tensor(f"{name} of floating-point numbers", value).is_floating_point():
+            raise SaliencyError(f"expected {name} of floating-point numbers, and got {value.dtype}")
+    if not I.requires_grad:
+        raise SaliencyError("I wants no gradient: call I.requires_grad_() before S is computed from it")
+    return _derivatives(S, [I], as_rule(rule), "image", keep=True, create_graph=create_graph)[0]
 
 
 class Gradient(Method):
@@ -63,9 +82,9 @@ class Gradient(Method):
 
     def attribution(self, target: Target = None) -> Tensor:
         """w = dS / dI, (N, C, H, W)."""
-        if not self.recording.watches(target):
-            self.recording = Recording(self.model, self.images, rule=self.rule, watch=layers_of(target))
-        return self.recording.gradients(target)[0].gradient
+        self.recording = self.recording.watching(target)
+        S = self.recording.numbers(target)
+        return covering(self.recording.gradient(S, keep=True), self.images)
 
 
 def top_class_maps(
@@ -80,12 +99,9 @@ def top_class_maps(
     """
     if len(check_images(image)) != 1:
         raise ImageError(f"expected one image, and got a batch of {len(image)}")
-    with _differentiable(model, image) as I:
-        with following(rule):
-            answer = ask(model, I)
-        best = predictions(answer.scores.detach(), k, answer.head)[0]
-        gradients = [gradient(answer.scores[0, one.class_index], I, retain_graph=True) for one in best]
-        return best, covering(reduce_channels(torch.cat(gradients)), image)
+    seen = Gradient(model, image, rule=rule)
+    best = predictions(seen.answer.scores.detach(), k, seen.answer.head)[0]
+    return best, covering(torch.cat([seen.maps(one.class_index) for one in best]), image)
 
 
 @dataclass(frozen=True)
@@ -111,37 +127,106 @@ class LinearApproximation:
 def linear_approximation(model: nn.Module, images: Tensor, target: Target = None) -> LinearApproximation:
     """The first-order Taylor expansion of the class score at each image I_0, as w and b = S_c(I_0) - w^T I_0.
 
-    Equation (3) of the paper. It is the derivative, whatever `relu_rule` is open. Arguments and errors as in
-    `input_gradient`. Chapter 2 teaches it.
+    Equation (3) of the paper. Arguments and errors as in `input_gradient`. Chapter 2 teaches it.
     """
-    with _differentiable(model, images) as I:
-        with following("backprop"):
-            S = select(ask(model, I, layers_of(target)), target)
-        w = gradient(S.sum(), I)
-        return LinearApproximation(w, S.detach().cpu().double() - _dot(w, I))
+    seen = Recording(model, images, watch=layers_of(target))
+    S = seen.numbers(target)
+    w = seen.gradient(S)
+    return LinearApproximation(w, S.detach().cpu().double() - _dot(w, seen.I))
 
 
 def _dot(w: Tensor, I: Tensor) -> Tensor:
     return (w.cpu().double() * I.detach().cpu().double()).flatten(1).sum(1)
 
 
-@contextmanager
-def _differentiable(model: nn.Module, images: Tensor) -> Iterator[Tensor]:
-    """The images, checked, as a leaf to differentiate by, while `model` is in evaluation mode and gradients are on."""
-    with differentiating(model):
-        yield check_images(images, channels_of(model)).detach().clone().requires_grad_()
+class LayerGradient(NamedTuple):
+    """What a layer put out for each image, h of shape (N, C, H, W), and dS / dh, shaped alike."""
+
+    output: Tensor
+    gradient: Tensor
 
 
-def gradient(S: Tensor, I: Tensor, retain_graph: bool = False) -> Tensor:
-    """dS/dI alone: asking for nothing else, no weight's gradient is ever computed.
+class Recording:
+    """One forward pass, kept: a batch that a network has looked at, to be differentiated target by target.
 
-    `retain_graph` keeps what another derivative of the same scores needs. Raises `ModelError` if there is none.
+    Every gradient of the package goes this way. `I` are the images as the leaf of the graph, `answer` is what the
+    network said of them. With `layers` derivatives are taken there: the pass up to the first of them builds no graph,
+    so that a gradient there costs less than one at the pixels. `watch` are layers that the targets will look at; `rule`
+    is what the ReLUs do on the way back; `under` is open during the forward pass. Pixels have to be `in_range`, [0, 1].
+
+    Raises `ModelError` if a layer is not met exactly once, or has another kind of output than a map, and what
+    `input_gradient` raises.
     """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        layers: Sequence[Layer] = (),
+        *,
+        watch: Sequence[Layer] = (),
+        rule: AnyRule = None,
+        under: AbstractContextManager = nullcontext(),  # noqa: B008 -- it can be opened again and again
+        in_range: bool = True,
+    ) -> None:
+        self.model, self.layers, self.rule = model, tuple(layers), as_rule(rule)
+        self._again: dict[str, Any] = {"layers": layers, "rule": rule, "under": under, "in_range": in_range}
+        with differentiating(model), watched(model, [*self.layers, *watch], leaf=bool(layers)) as met, under:
+            images = check_images(images, channels_of(model)) if in_range else images
+            self.I = images.detach().clone().requires_grad_(not layers)
+            answer = ask(model, self.I)
+        self.sources = [met[layer] for layer in self.layers] or [self.I]
+        for layer in self.layers:
+            if as_map(layer, met[layer]).ndim != 4:
+                name = type(find_layer(model, layer)).__name__
+                raise ModelError(f"the output of a layer should be (N, C, H, W), and that of {name} is not")
+        inner = {layer: as_map(layer, h) for layer, h in met.items()}
+        self.answer = Answer(answer.output, answer.head, inner, len(self.I))
+
+    def watching(self, target: Target) -> "Recording":
+        """Itself, or, if the target looks at layers that were not watched, another one that watches them."""
+        watch = layers_of(target)
+        if all(layer in self.answer.inner for layer in watch):
+            return self
+        return Recording(self.model, self.I, watch=watch, **self._again)
+
+    def numbers(self, target: Target = None) -> Tensor:
+        """S (N,), the numbers that `target` means."""
+        with differentiating(self.model):
+            return select(self.answer, target)
+
+    def gradient(self, S: Tensor, *, keep: bool = False) -> Tensor:
+        """dS / dI at the pixels, (N, C, H, W); `keep` keeps what another derivative needs."""
+        return self._back(S, keep)[0]
+
+    def at_layers(self, target: Target = None) -> list[LayerGradient]:
+        """For each layer its output h and dS / dh."""
+        views = zip(self.layers, self.sources, self._back(self.numbers(target), keep=True), strict=True)
+        return [LayerGradient(as_map(layer, h).detach(), as_map(layer, g)) for layer, h, g in views]
+
+    def _back(self, S: Tensor, keep: bool) -> tuple[Tensor, ...]:
+        with differentiating(self.model):  # a checkpoint runs parts of the network once more
+            of = "layer" if self.layers else "image"
+            return _derivatives(S, self.sources, self.rule, of, keep=keep)
+
+
+def _derivatives(
+    S: Tensor, sources: Sequence[Tensor], rule: relu_rule, of: str, *, keep: bool, create_graph: bool = False
+) -> tuple[Tensor, ...]:
+    """d(sum S) / dh for each of the sources h, by a rule. Raises `ModelError` if there is none."""
+    none = f"the score has no gradient: it does not depend on the {of}, or the model "
     if not S.requires_grad:
-        raise ModelError(
-            "the score has no gradient: the model computes under no_grad or inference_mode, detaches, or rounds"
-        )
-    (w,) = derivatives(S, [I], keep=retain_graph)
-    if w is None:
-        raise ModelError("the score has no gradient: it does not depend on the image, or the model detaches that")
-    return w
+        raise ModelError(f"{none}computes under no_grad or inference_mode, detaches, or rounds")
+    with torch.inference_mode(False), torch.enable_grad():
+        total = S.sum()
+        try:
+            with following(rule, total, sources):
+                found = torch.autograd.grad(total, sources, None, keep, create_graph, allow_unused=True)
+        except SaliencyError:
+            raise
+        except RuntimeError as error:
+            reason = str(error).strip().split("\n", 1)[0]
+            raise ModelError(f"the model cannot be differentiated: {reason}") from error
+    if any(one is None for one in found):
+        raise ModelError(f"{none}detaches that")
+    return found

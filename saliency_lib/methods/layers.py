@@ -1,9 +1,15 @@
 """The same derivative, taken at a layer inside the network instead of at the pixels.
 
     M = sl.layer_saliency(model, images, "Egyptian cat", layer="blocks.5.2")   # M_ij = max_k |dS_c / dh_kij|, (N, h, w)
+    M = sl.grad_cam(model, images, "Egyptian cat")      # max(0, sum_k a_k h_kij),  a_k = mean_ij dS_c / dh_kij
 
 The gradient of a modern network is noisy at the pixels. Taken at a middle or late layer h, the paper's own formula
-gives a smooth map that covers the object, for less computation. Chapter 7 tells that story.
+gives a smooth map that covers the object, for less computation.
+
+Grad-CAM asks how much each channel of a late layer matters on the whole, and where that channel is active. At the last
+layer before global pooling the score is a sum over places, and the weighted activations are an account of it: the class
+activation map of Zhou et al. (2016). Selvaraju et al. (2017) made it work at any layer and keep what speaks for the
+class. One forward pass, and a short way back; cells as coarse as the layer. Chapter 7 tells both stories.
 """
 
 from collections.abc import Sequence
@@ -13,12 +19,12 @@ from torch import Tensor, nn
 
 from saliency_lib.errors import ModelError
 from saliency_lib.images import covering
+from saliency_lib.methods.gradients import LayerGradient, Recording
 from saliency_lib.methods.maps import reduce_channels
 from saliency_lib.methods.method import Method, function
-from saliency_lib.methods.recording import LayerGradient, Recording
 from saliency_lib.methods.relu_rules import AnyRule
 from saliency_lib.models.model import layers_known
-from saliency_lib.targets import Layer, Target, layers_of
+from saliency_lib.targets import Layer, Target
 
 GRID = 56
 """Cells a side of the common grid of maps: those of EfficientNet-Lite0's early layers, 4 pixels each."""
@@ -52,10 +58,8 @@ class LayerMethod(Method):
         raise NotImplementedError
 
     def _maps(self, target: Target) -> Tensor:
-        if not self.recording.watches(target):
-            watch = layers_of(target)
-            self.recording = Recording(self.model, self.images, self.where, rule=self.rule, watch=watch)
-        return self.combine(self.recording.gradients(target))
+        self.recording = self.recording.watching(target)
+        return self.combine(self.recording.at_layers(target))
 
 
 class LayerSaliency(LayerMethod):
@@ -80,6 +84,36 @@ class LayerSaliency(LayerMethod):
 
 
 layer_saliency = function(LayerSaliency)
+
+
+class GradCam(LayerMethod):
+    """Grad-CAM (Selvaraju et al., 2017), max(0, sum_k a_k h_kij) with a_k = mean_ij dS_c / dh_kij: (N, h, w).
+
+    `layer` h is by default the last of those known for the model, for EfficientNet-Lite0 what global pooling averages;
+    there Grad-CAM is the class activation map of Zhou et al. (2016), divided by the number of cells and cut off at 0.
+    Arguments and errors as in `layer_saliency`. Chapter 7 compares it.
+    """
+
+    name, title = "grad-cam", "Grad-CAM"
+
+    layer: Layer | None = None
+
+    def chosen(self) -> Sequence[Layer]:
+        """The one given, or the last of those known."""
+        return good_layers(self.model)[-1:] if self.layer is None else [self.layer]
+
+    def combine(self, gradients: Sequence[LayerGradient]) -> Tensor:
+        """max(0, sum_k a_k h_kij)."""
+        return activation_map(gradients[0])
+
+
+grad_cam = function(GradCam)
+
+
+def activation_map(at: LayerGradient) -> Tensor:
+    """Grad-CAM from a layer's output and gradient."""
+    weights = at.gradient.mean((2, 3), keepdim=True)
+    return (weights * at.output).sum(1).relu()
 
 
 def good_layers(model: nn.Module) -> tuple[Layer, ...]:

@@ -34,14 +34,13 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from saliency_lib.checks import check_images, number, one_of
+from saliency_lib.checks import number, one_of
 from saliency_lib.errors import ModelError, SaliencyError
 from saliency_lib.images import covering
-from saliency_lib.methods.gradients import gradient
+from saliency_lib.methods.gradients import Recording
 from saliency_lib.methods.method import Method, function
-from saliency_lib.models.model import Model, channels_of
-from saliency_lib.models.running import ask, differentiating
-from saliency_lib.targets import Target, layers_of, select
+from saliency_lib.models.model import Model
+from saliency_lib.targets import Target
 
 FORMS = ("epsilon", "z-plus")
 WEIGHTED = {"conv1d", "conv2d", "conv3d", "linear"}
@@ -181,23 +180,16 @@ class Lrp(Method):
         one_of("form", self.form, FORMS)
         if number("epsilon", self.epsilon, 0) == 0:
             raise SaliencyError("epsilon is a small positive number, and not 0")
-        self._prepare()
-
-    def _prepare(self, target: Target = None) -> None:
-        with differentiating(self.model):
-            self.I = check_images(self.images, channels_of(self.model)).detach().clone().requires_grad_()
-            with _Relevance(self.form, self.epsilon):
-                self.answer = ask(self.model, self.I, layers_of(target))
+        self.recording = Recording(self.model, self.images, under=_Relevance(self.form, self.epsilon))
+        self.answer = self.recording.answer
 
     def attribution(self, target: Target = None) -> Tensor:
         """The relevance of every entry, (N, C, H, W)."""
-        if any(layer not in self.answer.inner for layer in layers_of(target)):
-            self._prepare(target)
-        with torch.inference_mode(False), torch.enable_grad():
-            G = gradient(select(self.answer, target).sum(), self.I, retain_graph=True)
+        self.recording = self.recording.watching(target)
+        G = self.recording.gradient(self.recording.numbers(target), keep=True)
         # By the normalized image x = (I - mean) / std the factor is std G, and the relevance x std G.
         mean = self.model.mean.to(G) if isinstance(self.model, Model) else 0
-        return covering((self.I.detach() - mean) * G, self.images)
+        return covering((self.recording.I.detach() - mean) * G, self.images)
 
 
 class LrpZPlus(Lrp):

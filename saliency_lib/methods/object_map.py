@@ -15,11 +15,10 @@ from torch import Tensor
 
 from saliency_lib.checks import check_images, check_room, listed, numbers
 from saliency_lib.errors import ModelError
-from saliency_lib.methods.grad_cam import activation_map
-from saliency_lib.methods.layers import LayerMethod, good_layers, spread
+from saliency_lib.methods.gradients import LayerGradient
+from saliency_lib.methods.layers import LayerMethod, activation_map, good_layers, spread
 from saliency_lib.methods.maps import reduce_channels
 from saliency_lib.methods.method import Method, function
-from saliency_lib.methods.recording import LayerGradient
 from saliency_lib.methods.relu_rules import AnyRule
 from saliency_lib.models.model import channels_of
 from saliency_lib.targets import Layer, Target

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 from saliency_lib.checks import MANY, check_images, whole
-from saliency_lib.methods.gradients import gradient
+from saliency_lib.methods.gradients import Recording
 from saliency_lib.methods.method import Method
-from saliency_lib.methods.relu_rules import AnyRule, following
+from saliency_lib.methods.relu_rules import AnyRule
 from saliency_lib.models.counting import counted
 from saliency_lib.models.model import channels_of
-from saliency_lib.models.running import ask, differentiating
+from saliency_lib.models.running import ask, evaluation_mode
 from saliency_lib.targets import (
     Answer,
     Target,
@@ -67,7 +67,7 @@ class VersionMethod(Method):
 
     def __post_init__(self) -> None:
         self.batch_size = whole("batch_size", self.batch_size, 1, MANY)
-        with differentiating(self.model), torch.no_grad():
+        with evaluation_mode(self.model), torch.inference_mode(False), torch.no_grad():
             self.I = check_images(self.images, channels_of(self.model)).detach().clone()
             self.answer = ask(self.model, self.I)
 
@@ -106,12 +106,14 @@ class VersionMethod(Method):
     def _results(
         self, images: Tensor, rows: tuple[int, ...], target: Target, differentiate: bool
     ) -> tuple[Tensor, Tensor]:
-        with differentiating(self.model), torch.set_grad_enabled(differentiate):
-            x = images.clone().requires_grad_(differentiate)
-            with following(self.rule):
-                answer = ask(self.model, x, layers_of(target))
-            S = select(answer, settled(target, self.answer, torch.tensor(rows)))
-            return S.detach(), gradient(S.sum(), x) if differentiate else torch.empty_like(S)
+        target, watch = settled(target, self.answer, torch.tensor(rows)), layers_of(target)
+        if differentiate:
+            seen = Recording(self.model, images, watch=watch, rule=self.rule, in_range=False)
+            S = seen.numbers(target)
+            return S.detach(), seen.gradient(S)
+        with evaluation_mode(self.model), torch.inference_mode(False), torch.no_grad():
+            S = select(ask(self.model, images, watch), target)
+            return S, torch.empty_like(S)
 
 
 def _singly(versions: Iterable[Tensor]) -> Iterator[Version]:

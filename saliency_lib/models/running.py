@@ -51,20 +51,6 @@ def differentiating(model: nn.Module) -> Iterator[None]:
         yield
 
 
-def derivatives(S: Tensor, sources: Sequence[Tensor], *, keep: bool) -> tuple[Any, ...]:
-    """dS / dh for each of the sources h, None where S does not depend on it; `keep` keeps what others of S need.
-
-    Raises `ModelError` if the network cannot be differentiated: it overwrites what it needs, or refuses.
-    """
-    try:
-        return torch.autograd.grad(S, sources, retain_graph=keep, allow_unused=True)
-    except SaliencyError:
-        raise
-    except RuntimeError as error:
-        reason = str(error).strip().split("\n", 1)[0]
-        raise ModelError(f"the model cannot be differentiated: {reason}") from error
-
-
 def ask(model: nn.Module, images: Tensor, layers: Sequence[Layer] = ()) -> Answer:
     """What `model` says of `images`, and what these layers put out on the way.
 
@@ -74,8 +60,6 @@ def ask(model: nn.Module, images: Tensor, layers: Sequence[Layer] = ()) -> Answe
         raise ModelError("BatchNorm without running statistics lets images depend on each other: pass them one by one")
     with watched(model, layers) as outputs:
         output = _run(model, images)
-        if isinstance(output, Tensor):
-            output.is_floating_point()  # a rule that is open looks at what it is handed: now the network's last layer
     inner = {layer: as_map(layer, h) for layer, h in outputs.items()}
     return Answer(output, head_of(model), inner, len(images))
 
