@@ -211,7 +211,7 @@ def test_one_layer_that_is_known_is_the_one_that_is_taken(net: nn.Module, images
     """And not the pixels, of which `layer-saliency` once gave the map in silence."""
     model = sl.as_model(net, size=8, layers=sl.Layers(("2",)))
     for name in ("layer-saliency", "grad-cam"):
-        named = sl.find_method(name)(model, images, layers=["2"]).maps(1)
+        named = sl.find_method(name)(model, images, layer="2").maps(1)
         assert torch.equal(sl.find_method(name)(model, images).maps(1), named)
         assert named.shape == (3, 4, 4)
 

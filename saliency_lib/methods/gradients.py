@@ -171,10 +171,11 @@ class Recording:
     ) -> None:
         self.model, self.layers, self.rule = model, tuple(layers), as_rule(rule)
         self._again: dict[str, Any] = {"layers": layers, "rule": rule, "under": under, "in_range": in_range}
-        with differentiating(model), watched(model, [*self.layers, *watch], leaf=bool(layers)) as met, under:
+        with differentiating(model), watched(model, [*self.layers, *watch], leaf=bool(layers)) as met:
             images = check_images(images, channels_of(model)) if in_range else images
             self.I = images.detach().clone().requires_grad_(not layers)
-            answer = ask(model, self.I)
+            with under:
+                answer = ask(model, self.I)
         self.sources = [met[layer] for layer in self.layers] or [self.I]
         for layer in self.layers:
             if as_map(layer, met[layer]).ndim != 4:
