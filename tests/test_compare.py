@@ -18,10 +18,16 @@ from torch import Tensor, nn
 
 import saliency_lib as sl
 from saliency_lib.cli import main
-from saliency_lib.comparison import map_metrics
-from saliency_lib.comparison.compare import METRICS, compare, table
+from saliency_lib.comparison.compare import compare
 from saliency_lib.comparison.explainers import explainers, find_explainers
+from saliency_lib.comparison.metric import GRAY, metric_names
+from saliency_lib.comparison.metrics.deletion import Deletion, deletion, ends, insertion
+from saliency_lib.comparison.metrics.infidelity import falls, infidelity
+from saliency_lib.comparison.metrics.on_the_object import Mass, mass, pointing, rank
+from saliency_lib.comparison.metrics.sensitivity import sensitivity
 from saliency_lib.comparison.pictures import find_pictures
+from saliency_lib.comparison.summary import table
+from saliency_lib.methods.lime import Lime
 from saliency_lib.methods.method import methods
 
 QUICK = ["gradient", "lrp", "occlusion-superpixels", "noise"]
@@ -34,24 +40,24 @@ def test_pointing_mass_and_rank_by_hand() -> None:
     masks = torch.tensor(
         [[[True, False], [True, False]], [[False, False], [True, True]], [[True, True], [False, False]]]
     )
-    assert map_metrics.pointing(maps, masks).tolist() == [1, 1, 1]
-    assert map_metrics.pointing(-maps, masks)[2] == 0
-    assert map_metrics.mass(maps, masks).tolist() == pytest.approx([4 / 8, 1, 0])
-    assert map_metrics.rank(maps, masks).tolist()[::2] == [1 / 2, 1]
+    assert pointing(maps, masks).tolist() == [1, 1, 1]
+    assert pointing(-maps, masks)[2] == 0
+    assert mass(maps, masks).tolist() == pytest.approx([4 / 8, 1, 0])
+    assert rank(maps, masks).tolist()[::2] == [1 / 2, 1]
 
 
 def test_a_map_without_order_has_the_masks_share_on_average() -> None:
     """Equal values come in a random order: a flat map does not win by its first row."""
     masks = torch.zeros(1, 100, 100, dtype=torch.bool)
     masks[:, :30] = True
-    assert map_metrics.rank(torch.zeros(1, 100, 100), masks).item() == pytest.approx(0.3, abs=0.02)
-    assert map_metrics.mass(torch.ones(1, 100, 100), masks).item() == pytest.approx(0.3)
+    assert rank(torch.zeros(1, 100, 100), masks).item() == pytest.approx(0.3, abs=0.02)
+    assert mass(torch.ones(1, 100, 100), masks).item() == pytest.approx(0.3)
 
 
 def test_a_map_needs_a_mask_of_its_shape_with_something_in_it() -> None:
     for masks in (torch.zeros(1, 4, 4, dtype=torch.bool), torch.ones(1, 3, 3, dtype=torch.bool)):
         with pytest.raises(sl.SaliencyError) as caught:
-            map_metrics.mass(torch.ones(1, 4, 4), masks)
+            mass(torch.ones(1, 4, 4), masks)
         assert "needs a mask" in says(caught.value)
 
 
@@ -65,18 +71,18 @@ def test_deletion_and_insertion_by_hand() -> None:
         return output.mean((1, 2, 3))
 
     image, maps = torch.ones(1, 1, 4, 4), torch.rand(1, 4, 4)
-    assert map_metrics.deletion(nn.Identity(), image, maps, mean).item() == pytest.approx(0.75)
-    assert map_metrics.insertion(nn.Identity(), image, maps, mean).item() == pytest.approx(0.75)
+    assert deletion(nn.Identity(), image, maps, mean).item() == pytest.approx(0.75)
+    assert insertion(nn.Identity(), image, maps, mean).item() == pytest.approx(0.75)
 
 
-@pytest.mark.parametrize("of", [map_metrics.deletion, map_metrics.insertion])
+@pytest.mark.parametrize("of", [deletion, insertion])
 def test_what_is_the_same_for_all_maps_is_asked_for_once(of: Any, net: nn.Module, images: Tensor) -> None:
     """Where both ends are known they count as half a step each, and are not asked for again."""
     maps = torch.rand(len(images), *images.shape[2:])
     asked: list[int] = []
     hook = net.register_forward_hook(lambda module, inputs, output: asked.append(len(output)))
     expected = of(net, images, maps, 1, steps=4)
-    alone, known = sum(asked), map_metrics.ends(net, images, 1)
+    alone, known = sum(asked), ends(net, images, 1)
     asked.clear()
     assert torch.equal(of(net, images, maps, 1, steps=4, known=known), expected)
     hook.remove()
@@ -88,8 +94,8 @@ def test_what_is_the_same_for_all_maps_is_asked_for_once(of: Any, net: nn.Module
 def test_deletion_and_insertion_are_the_slow_loop(net: nn.Module, images: Tensor) -> None:
     maps = torch.rand(3, 8, 8)
     for of, start, end in (
-        (map_metrics.deletion, images, torch.full_like(images, 0.5)),
-        (map_metrics.insertion, torch.full_like(images, 0.5), images),
+        (deletion, images, torch.full_like(images, 0.5)),
+        (insertion, torch.full_like(images, 0.5), images),
     ):
         S = torch.zeros(3, 5)
         for row in range(3):
@@ -104,19 +110,19 @@ def test_deletion_and_insertion_are_the_slow_loop(net: nn.Module, images: Tensor
 
 def test_infidelity_equals_captums_for_the_same_squares(net: nn.Module, images: Tensor) -> None:
     w = sl.input_gradient(net, images, 2)
-    P, fall = map_metrics.falls(net, images, 2, squares=12)
-    shares = (w * (images - map_metrics.GRAY)).sum(1)
+    P, fall = falls(net, images, 2, squares=12)
+    shares = (w * (images - GRAY)).sum(1)
     each = iter(P)
 
     def perturb(inputs: Tensor) -> tuple[Tensor, Tensor]:
-        moved = torch.where(next(each), map_metrics.GRAY, inputs)
+        moved = torch.where(next(each), GRAY, inputs)
         return inputs - moved, moved
 
     for relatively in (False, True):
         each = iter(P)
         given: dict[str, Any] = {"n_perturb_samples": 12, "max_examples_per_batch": 3, "normalize": relatively}
         expected = captums_infidelity(net, perturb, images, w, target=2, **given)
-        found = map_metrics.infidelity(shares, P, fall, relative=relatively)
+        found = infidelity(shares, P, fall, relative=relatively)
         scale = fall.square().mean(0) if relatively else 1
         assert relative(found * scale, expected) < 1e-4
 
@@ -124,17 +130,17 @@ def test_infidelity_equals_captums_for_the_same_squares(net: nn.Module, images: 
 def test_shares_of_a_linear_network_foretell_every_fall(images: Tensor) -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, 5))
     shares = (sl.input_gradient(network, images, 1) * (images - 0.5)).sum(1)
-    P, fall = map_metrics.falls(network, images, 1)
-    assert map_metrics.infidelity(shares, P, fall, relative=False).max() < 1e-8
-    assert map_metrics.infidelity(-7 * shares, P, fall).max() < 1e-8  # in whatever unit
-    assert map_metrics.infidelity(torch.zeros_like(shares), P, fall).tolist() == pytest.approx([1, 1, 1])
+    P, fall = falls(network, images, 1)
+    assert infidelity(shares, P, fall, relative=False).max() < 1e-8
+    assert infidelity(-7 * shares, P, fall).max() < 1e-8  # in whatever unit
+    assert infidelity(torch.zeros_like(shares), P, fall).tolist() == pytest.approx([1, 1, 1])
 
 
 def test_sensitivity_equals_captums_for_the_same_moves(net: nn.Module, images: Tensor) -> None:
     random = torch.Generator().manual_seed(5)
     moves = [0.02 * (2 * torch.rand(3, 8, 8, generator=random, dtype=torch.float64) - 1) for _ in range(4)]
     inside = 0.1 + 0.8 * images
-    found = map_metrics.sensitivity(lambda x: sl.saliency_map(net, x, 2), inside, samples=4, seed=5)
+    found = sensitivity(lambda x: sl.saliency_map(net, x, 2), inside, samples=4, seed=5)
     each = iter(moves)
     expected = captums_sensitivity(
         lambda x: (sl.saliency_map(net, x if isinstance(x, Tensor) else x[0], 2),),
@@ -169,7 +175,8 @@ def test_every_explainer_makes_a_map_of_every_image() -> None:
     known = explainers(model)
     assert {"gradient", "lime", "shap", "lrp", "grad-cam", "guided", "edges", "center", "uniform"} <= set(known)
     blind = explainers(sl.load_model("creature_vit"))
-    assert set(known) - set(blind) == {name for name, method in methods().items() if method.needs_layers}
+    assert set(known) - set(blind) == {"grad-cam", "layer-saliency", "object-map"}
+    assert set(methods()) - set(known) == {"object-map-averaged"}  # it shows the network larger images
     for name in set(known) - {"lime", "shap"}:
         maps, shares = known[name].maps_and_shares(model, drawn.images, drawn.labels, 98)
         assert maps.shape == shares.shape == (2, 64, 64)
@@ -243,6 +250,36 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 COMMAND = ["creatures", "--images", "8", "--batch-size", "2", "--methods", *QUICK]
 
 
+def test_the_settings_of_a_method_and_of_a_metric_are_nobody_elses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Results that another method or another metric has no part in go on, whatever becomes of these."""
+
+    def digests(**given: Any) -> dict[str, str]:
+        result = compare("creatures", tmp_path / "r.jsonl", count=2, methods=["gradient", "lime"], **given)
+        (tmp_path / "r.jsonl").unlink()
+        assert result is not None
+        return {name: row["settings"] for name, row in result["methods"].items()}
+
+    before = digests(metrics=["mass"])
+    assert len(set(before.values())) == 2
+    monkeypatch.setattr(Lime, "quick", {"samples": 110})
+    monkeypatch.setattr(Deletion, "settings", {"steps": 7})
+    after = digests(metrics=["mass"])
+    assert after["gradient"] == before["gradient"]
+    assert after["lime"] != before["lime"]
+    monkeypatch.setattr(Mass, "settings", {"of": "another kind"})
+    assert not set(digests(metrics=["mass"]).values()) & set(after.values())
+
+
+def test_a_file_goes_on_with_more_methods(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"count": 2, "metrics": ["mass"]}
+    compare("creatures", tmp_path / "r.jsonl", methods=["gradient"], **given)
+    lines = (tmp_path / "r.jsonl").read_text().splitlines()
+    compare("creatures", tmp_path / "r.jsonl", methods=["edges", "gradient"], **given)
+    assert set(lines) < set((tmp_path / "r.jsonl").read_text().splitlines())
+
+
 def test_the_command_prints_writes_and_draws(whole: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = {name: str(tmp_path / f"f.{name}") for name in ("jsonl", "json", "csv", "png")}
     written = ["--out", files["jsonl"], "--summary", files["json"], "--csv", files["csv"], "--figure", files["png"]]
@@ -257,10 +294,8 @@ def test_the_command_prints_writes_and_draws(whole: bytes, tmp_path: Path, capsy
     values = [json.loads(line)["mass"] for line in lines if json.loads(line)["method"] == "gradient"]
     mean = sum(values) / 8
     error = (sum((value - mean) ** 2 for value in values) / 7 / 8) ** 0.5
-    assert result["methods"]["gradient"]["mass"] == {
-        "mean": pytest.approx(mean, abs=1e-6),
-        "error": pytest.approx(error, abs=1e-6),
-    }
+    told = result["methods"]["gradient"]["mass"]
+    assert (told["mean"], told["error"]) == pytest.approx((mean, error), abs=1e-6)
     assert f"{mean:.3f} +- {error:.3f}" in printed
     assert Path(files["csv"]).read_text().splitlines()[2].startswith(f"gradient,mass,{round(mean, 6)}")
     assert Path(files["png"]).stat().st_size > 10000
@@ -306,11 +341,8 @@ def test_a_folder_of_photos_has_no_masks_and_names_what_is_broken(tmp_path: Path
     ("wrong", "part"),
     [
         (["nowhere"], "no folder nowhere"),
-        (["--metrics", "beauty"], f"use {', '.join(map(repr, METRICS))}"),
-        (
-            ["creatures", "--methods", "object-map", "--model", "creature_vit"],
-            "no method 'object-map' for creature_vit",
-        ),
+        (["--metrics", "beauty"], f"use {', '.join(map(repr, metric_names()))}"),
+        (["creatures", "--model", "creature_vit", "--methods", "object-map"], "no method 'object-map' for creature"),
         (["creatures", "--model", "efficientnet_lite0"], "a network that knows them"),
         (["creatures", "--images", "0"], "at least 1"),
         (["--figure", "table.txt"], "should end in"),

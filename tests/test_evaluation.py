@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -303,6 +304,20 @@ def test_parts_and_a_torn_line_of_a_killed_run_are_put_in_order(
     assert records.parts(out) == []
 
 
+def test_zeros_that_a_power_cut_leaves_are_no_results(
+    data: Path, tmp_path: Path, uninterrupted: tuple[bytes, str]
+) -> None:
+    """The size of a file may be on disk before what is in it: its end is zeros, and every line before is whole."""
+    out, lines = tmp_path / "r.jsonl", uninterrupted[0].splitlines(keepends=True)
+    for whole, rest in ((4, b""), (3, lines[3][:40])):
+        out.write_bytes(b"".join(lines[:whole]) + rest + bytes(300))
+        assert len(records.read(out)) == whole
+    assert run_to_the_end(data, out, "--batch-size", "3") == uninterrupted[0]
+    out.write_bytes(lines[0] + bytes(300) + lines[1])
+    with pytest.raises(sl.SaliencyError, match="no JSON"):
+        records.read(out)
+
+
 def test_what_is_done_is_not_done_again(
     data: Path, tmp_path: Path, uninterrupted: tuple[bytes, str], monkeypatch
 ) -> None:
@@ -403,7 +418,7 @@ def test_one_sentence_for_every_mistake(data: Path, tmp_path: Path, capsys) -> N
 
 def test_two_runs_on_one_file(data: Path, tmp_path: Path, capsys, monkeypatch) -> None:
     out = tmp_path / "r.jsonl"
-    monkeypatch.setattr("time.monotonic", iter(range(0, 10**6, 3)).__next__)
+    monkeypatch.setattr(records, "locked", partial(records.locked, patience=0.1))
     with records.locked(out):
         assert "another run is writing" in fails(capsys, *command(data, out, "--method", FAST))
     assert not out.exists()
@@ -429,12 +444,12 @@ def test_a_full_disk_loses_nothing(data: Path, tmp_path: Path) -> None:
 
 
 def test_a_process_whose_launcher_died_ends() -> None:
-    from saliency_lib.runs.processes import Team
+    from saliency_lib.runs.processes import ProcessGroup
 
-    Team(0, 2, os.getppid()).check_launcher()
-    Team(0, 1, -1).check_launcher()
+    ProcessGroup(0, 2, os.getppid()).check_launcher()
+    ProcessGroup(0, 1, -1).check_launcher()
     with pytest.raises(sl.SaliencyError):
-        Team(0, 2, -1).check_launcher()
+        ProcessGroup(0, 2, -1).check_launcher()
 
 
 def test_localize_draws_a_box_and_prints_it(tmp_path: Path, capsys) -> None:

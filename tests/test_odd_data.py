@@ -235,22 +235,26 @@ def test_links_and_permissions_of_results_stay(data: Path, out: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("count", ["abc", "0", "-1", "1.5", "", "9" * 30])
-def test_a_team_of_nonsense(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch, count: str) -> None:
+def test_a_world_size_of_nonsense(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch, count: str) -> None:
     monkeypatch.setenv("WORLD_SIZE", count)
     assert "WORLD_SIZE is the number of processes" in refused(data, out)
 
 
-def test_a_team_that_does_not_come(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_that_do_not_come(
+    data: Path, out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     from datetime import timedelta
 
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert "cannot meet" in refused(data, out)  # who is this, and where do they meet?
-    monkeypatch.setattr("saliency_lib.runs.processes.ARRIVAL", timedelta(seconds=1))
+    monkeypatch.setattr("saliency_lib.runs.processes.RENDEZVOUS_TIMEOUT", timedelta(seconds=1))
+    monkeypatch.setattr("saliency_lib.runs.processes.SILENCE", 0.2)
     for rank, port in (("0", "29731"), ("1", "29732")):
         monkeypatch.setenv("RANK", rank)
         monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
         monkeypatch.setenv("MASTER_PORT", port)
         assert "cannot meet" in refused(data, out)
+    assert "waiting for the other processes" in capsys.readouterr().err
 
 
 def test_the_command_says_one_sentence(data: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from saliency_lib.auditing.audit import THRESHOLD
 from saliency_lib.cli.arguments import add_model
-from saliency_lib.methods.method import methods
+from saliency_lib.methods.method import method_names
 
 
 def add_audit(command: argparse.ArgumentParser) -> None:
@@ -17,7 +17,7 @@ def add_audit(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--class", dest="target", metavar="NAME|INDEX", help="the class to explain (default: each photo's top one)"
     )
-    command.add_argument("--method", default="gradient", choices=methods(), help="which map (default: gradient)")
+    command.add_argument("--method", default="gradient", choices=method_names(), help="which map (default: gradient)")
     threshold = f"the reliance above which a network is found to rely on the shortcut (default: {THRESHOLD})"
     command.add_argument("--threshold", type=float, default=THRESHOLD, metavar="R", help=threshold)
     add_model(command)

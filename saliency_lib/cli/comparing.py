@@ -45,7 +45,8 @@ def add_compare(command: argparse.ArgumentParser) -> None:
 
 def run_compare(options: argparse.Namespace) -> None:
     """Measure; print, write and draw the table in the first process."""
-    from saliency_lib.comparison.compare import compare, csv, table
+    from saliency_lib.comparison.compare import compare
+    from saliency_lib.comparison.summary import csv, table
 
     if options.figure is not None:
         check_output(options.figure)

@@ -26,7 +26,7 @@ from saliency_lib.cli.training import add_train
 from saliency_lib.errors import SaliencyError
 from saliency_lib.localization.localizers import DEFAULT, LOCALIZERS
 from saliency_lib.methods.maps import REDUCTIONS
-from saliency_lib.methods.method import methods
+from saliency_lib.methods.method import method_names
 from saliency_lib.methods.relu_rules import RULES
 from saliency_lib.models.load import available_models
 
@@ -105,7 +105,7 @@ def _add_saliency(command: argparse.ArgumentParser) -> None:
     add_photo(command)
     add_target(command)
     command.add_argument(
-        "--method", default="gradient", choices=methods(), help="how the map is made (default: gradient)"
+        "--method", default="gradient", choices=method_names(), help="how the map is made (default: gradient)"
     )
     command.add_argument("--layer", metavar="NAME", help="the layer, for methods at a layer (default: the known one)")
     add_model(command)

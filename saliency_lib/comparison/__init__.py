@@ -2,6 +2,8 @@
 
 pictures      what maps are compared on
 explainers    the methods that are compared, and controls
-map_metrics   does a map lie on the object, and does it tell what moves the score?
+metric        what all metrics have in common
+metrics/      does a map lie on the object, and does it tell what moves the score?
 compare       all of them together
+summary       a table of what was found
 """

@@ -13,14 +13,16 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from saliency_lib.comparison.map_metrics import GRAY
+from saliency_lib.comparison.metric import GRAY
 from saliency_lib.controls import CONTROLS, OTHERWISE, Question, otherwise
 from saliency_lib.errors import SaliencyError
 from saliency_lib.methods.gradients import Gradient
 from saliency_lib.methods.maps import reduce_channels
-from saliency_lib.methods.method import Method, methods
+from saliency_lib.methods.method import Method, find_method, method_names
 from saliency_lib.models.load import load_model
 from saliency_lib.models.model import Model
+
+RULES = ("guided", "deconvnet")
 
 SECOND = {"efficientnet_lite0": "efficientnet_lite1", "efficientnet_lite1": "efficientnet_lite0"}
 """Networks that were trained separately on the same photographs; the two are of one family, not of one architecture."""
@@ -40,6 +42,11 @@ class Explainer:
     control: Callable[[Tensor], Tensor] | None = None
     otherwise: str | None = None
     second: Model | None = None
+
+    def in_use(self) -> dict[str, Any]:
+        """All settings of the method, the usual ones too, and what it is asked instead."""
+        usual = {} if self.method is None else {name: one.default for name, one in self.method.settings().items()}
+        return usual | self.settings | {"otherwise": self.otherwise}
 
     def maps(self, model: Model, images: Tensor, labels: Tensor, batch_size: int) -> Tensor:
         """A map of each image for its class, brought to the images' size: (N, H, W)."""
@@ -75,11 +82,18 @@ class Explainer:
 
 def explainers(model: Model) -> dict[str, Explainer]:
     """All that can be compared on this network, by name."""
-    fitting = [method for method in methods().values() if method.fits(model)]
-    found = [Explainer(method.name, method.title, method, dict(method.quick)) for method in fitting]
-    found += [Explainer(rule, f"{rule} rule", Gradient, {"rule": rule}) for rule in ("guided", "deconvnet")]
-    found += [Explainer(name, f"control: {name}", control=of) for name, of in CONTROLS.items()]
-    return {one.name: one for one in found}
+    fitting = [name for name in method_names() if find_method(name).fits(model)]
+    return {name: _explainer(name) for name in [*fitting, *RULES, *CONTROLS]}
+
+
+def _explainer(name: str) -> Explainer:
+    """A method, a rule or a control by its name."""
+    if name in CONTROLS:
+        return Explainer(name, f"control: {name}", control=CONTROLS[name])
+    if name in RULES:
+        return Explainer(name, f"{name} rule", Gradient, {"rule": name})
+    method = find_method(name)
+    return Explainer(name, method.title, method, dict(method.quick))
 
 
 def find_explainers(names: list[str] | None, model: Model, model_name: str) -> list[Explainer]:
@@ -87,20 +101,22 @@ def find_explainers(names: list[str] | None, model: Model, model_name: str) -> l
 
     Raises `SaliencyError` if there is none of a name, or no second network for it.
     """
-    known = explainers(model)
-    return [_found(name, known, model_name) for name in names or known]
+    return [_found(name, model, model_name) for name in names] if names else list(explainers(model).values())
 
 
-def _found(name: str, known: dict[str, Explainer], model_name: str) -> Explainer:
+def _found(name: str, model: Model, model_name: str) -> Explainer:
     method, colon, control = name.partition(":")
-    if method not in known:
-        raise SaliencyError(f"there is no method {name!r} for {model_name}: use some of {', '.join(known)}")
+    known = method in (*RULES, *CONTROLS) or (method in method_names() and find_method(method).fits(model))
+    if not known:
+        fitting = ", ".join(explainers(model))
+        raise SaliencyError(f"there is no method {name!r} for {model_name}: use some of {fitting}")
+    found = _explainer(method)
     if not colon:
-        return known[method]
-    if known[method].method is None or control not in OTHERWISE:
+        return found
+    if found.method is None or control not in OTHERWISE:
         raise SaliencyError(f"{name!r} asks nothing else: write METHOD:CONTROL, a control of {', '.join(OTHERWISE)}")
     if control == "other-seed" and model_name not in SECOND:
         raise SaliencyError(f"there is no second {model_name}, trained separately")
     second = load_model(SECOND[model_name]) if control == "other-seed" else None
-    title = f"{known[method].title}, of {OTHERWISE[control]}"
-    return replace(known[method], name=name, title=title, otherwise=control, second=second)
+    title = f"{found.title}, of {OTHERWISE[control]}"
+    return replace(found, name=name, title=title, otherwise=control, second=second)

@@ -16,11 +16,11 @@ from saliency_lib.datasets.ilsvrc import BrokenImage, Ilsvrc, Sample, Truth
 from saliency_lib.errors import ImageError, SaliencyError
 from saliency_lib.images import load_image, sides
 from saliency_lib.localization.localizers import Found, Localizer, find_localizer
-from saliency_lib.localization_benchmark.metrics import is_pointed, is_right, percentages
+from saliency_lib.localization_benchmark.metrics import ERRORS, is_pointed, is_right, percentages
 from saliency_lib.models.load import EMBEDDED, load_model
 from saliency_lib.models.model import Model
 from saliency_lib.runs.records import Record
-from saliency_lib.runs.run import carry_out
+from saliency_lib.runs.run import execute
 
 GUESSES = 5
 
@@ -38,29 +38,32 @@ class Evaluation:
 
     @property
     def settings(self) -> dict[str, str]:
-        """What every record says of how it came about."""
         digest = self.method.digest(self.model_name, self.model.size)
         return {"method": self.method.name, "model": self.model_name, "settings": digest}
 
+    def settings_of(self, record: Record) -> dict[str, str]:
+        return self.settings
+
+    def complete(self, record: Record) -> bool:
+        kinds = {"label": int, "top5": list, "top5_boxes": list} | dict.fromkeys(ERRORS.values(), bool)
+        return all(isinstance(record.get(key), kind) for key, kind in kinds.items())
+
     @property
     def title(self) -> str:
-        """What the progress bar says."""
         return self.method.name
 
     @property
     def names(self) -> list[str]:
-        """What the records are of: every image."""
         return [sample.name for sample in self.data.samples]
 
     @property
     def chunks(self) -> list[list[Sample]]:
-        """All images, a batch at a time."""
         samples = self.data.samples
         return [samples[start : start + self.batch_size] for start in range(0, len(samples), self.batch_size)]
 
     def examine(self, chunk: Sequence[Sample]) -> list[Record]:
-        """The records of one chunk. One forward pass; a backward pass for each of the five best classes, and the true
-        ones where they are not among these. Images that cannot be used get a record that says why."""
+        # One forward pass; a backward pass for each of the five best classes, and the true ones where they are not
+        # among these. Images that cannot be used get a record that says why.
         loaded = [self._load(sample) for sample in chunk]
         photos = [None if isinstance(item, str) else item[0] for item in loaded]
         model = self.model
@@ -103,7 +106,6 @@ class Evaluation:
         return mended
 
     def summarize(self, results: Sequence[Record]) -> dict[str, Any]:
-        """The errors over all images."""
         return summarize(results) | self.settings
 
     def _load(self, sample: Sample) -> tuple[Image.Image, Truth] | str:
@@ -175,7 +177,7 @@ def evaluate(
     def prepare() -> Evaluation:
         return _prepare(folder, method, model, limit, batch_size)
 
-    return carry_out(prepare, out, summary, reads)
+    return execute(prepare, out, summary, reads)
 
 
 def _prepare(folder: Path, method: str, model: str, limit: int | None, batch_size: int) -> Evaluation:

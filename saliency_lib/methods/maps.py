@@ -45,12 +45,9 @@ def rank_correlation(a: Tensor, b: Tensor) -> float:
         raise SaliencyError(f"expected two maps of one shape, and got {tuple(a.shape)} and {tuple(b.shape)}")
     if a.isnan().any() or b.isnan().any():
         raise SaliencyError("a map with nan in it orders nothing")
-    x, y = (_ranks(values) for values in (a, b))
-    return ((x * y).sum() / (x.square().sum() * y.square().sum()).sqrt()).item()
+    from scipy.stats import rankdata  # here, because it takes a second to import
 
-
-def _ranks(values: Tensor) -> Tensor:
-    """The ranks of all entries, less their mean; equal entries share the mean of their ranks."""
-    _, place, count = values.detach().cpu().flatten().unique(return_inverse=True, return_counts=True)
-    last = count.cumsum(0).double()
-    return (last - (count - 1) / 2)[place] - (len(place) + 1) / 2
+    x, y = (rankdata(values.detach().cpu().double().numpy(), axis=None) for values in (a, b))
+    x, y = x - x.mean(), y - y.mean()
+    spread = float((x * x).sum() * (y * y).sum()) ** 0.5
+    return float((x * y).sum()) / spread if spread else float("nan")

@@ -20,21 +20,18 @@ A new method is one file in this folder, with a subclass of `Method` and a last 
 The command line, `compare`, the tests and the page of the package find it by its `name`.
 """
 
-import importlib
 import inspect
-import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, ClassVar, Concatenate, ParamSpec, Protocol, dataclass_transform
 
 from torch import Tensor, nn
 
-from saliency_lib.checks import one_of
 from saliency_lib.errors import SaliencyError
 from saliency_lib.images import covering
 from saliency_lib.methods.maps import reduce_channels
 from saliency_lib.models.model import layers_known
+from saliency_lib.registry import declared, find
 from saliency_lib.targets import Answer, Target
 
 Settings = ParamSpec("Settings")
@@ -127,21 +124,20 @@ def function(method: Callable[Concatenate[nn.Module, Tensor, Settings], Method])
     return asked  # type: ignore[return-value]
 
 
-@cache
 def methods() -> dict[str, type[Method]]:
     """Every method of this folder by its name."""
-    from saliency_lib import methods as room
+    return {name: find_method(name) for name in method_names()}
 
-    for file in pkgutil.iter_modules(room.__path__):
-        importlib.import_module(f"{room.__name__}.{file.name}")
-    return dict(sorted((kind.name, kind) for kind in _subclasses(Method)))
+
+def method_names() -> list[str]:
+    """The names of all methods, none of which is imported for it."""
+    from saliency_lib import methods as folder
+
+    return list(declared(folder))
 
 
 def find_method(name: str) -> type[Method]:
     """A method by its name. Raises `SaliencyError` if there is none, naming all."""
-    return methods()[one_of("method", name, methods())]
+    from saliency_lib import methods as folder
 
-
-def _subclasses(kind: type[Method]) -> list[Any]:
-    found = [*kind.__subclasses__()]
-    return [k for k in found if "name" in vars(k)] + [k for sub in found for k in _subclasses(sub)]
+    return find(folder, "method", name)

@@ -1,4 +1,4 @@
-"""The results of an evaluation on disk: one JSON line an image, safe against kills, torn lines and second runs.
+"""The results of a run on disk: one JSON line an image, safe against kills, torn lines and second runs.
 
 The first process of a run appends to the results, every other one to a file of its own beside them, `NAME.part-R`. At
 the end, and when an interrupted run goes on, the parts are merged into the results. A line that a kill cut short is
@@ -11,12 +11,13 @@ import glob
 import json
 import os
 import re
-import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+
+from filelock import FileLock, Timeout
 
 from saliency_lib import files
 from saliency_lib.errors import SaliencyError
@@ -26,32 +27,20 @@ Record = dict[str, Any]
 BEGINNING = b'{"image":'
 """What every line begins with; a torn one, as far as it goes."""
 
-KINDS: dict[str, type] = {
-    "label": int,
-    "top5": list,
-    "top5_boxes": list,
-    "top1_correct": bool,
-    "top5_correct": bool,
-    "gt_known": bool,
-    "top1_localized": bool,
-    "top5_localized": bool,
-    "pointed": bool,
-}
-"""What a record says of an image that could be used, beside boxes and a point."""
-
-MAP_KINDS: dict[str, type] = {"method": str, "picture": str, "settings": str}
-"""What a record of one method's map of a picture says, beside its measures."""
+Complete = Callable[[Record], bool]
+"""Whether a record has all that a run writes; each run has its own kind of records."""
 
 
-def read(path: Path) -> dict[str, Record]:
+def read(path: Path, complete: Complete = lambda record: True) -> dict[str, Record]:
     """The records of a file by image; empty if there is no file. The last line may be torn; no other may.
 
-    Raises `SaliencyError` if the file is not made of records, or two of them contradict each other.
+    Zeros at the end are what a power cut leaves of what was not written yet. Raises `SaliencyError` if the file is not
+    made of records, or two of them contradict each other.
     """
     if not os.path.lexists(path):
         return {}
     try:
-        lines = files.read(path).split(b"\n")
+        lines = files.read(path).rstrip(b"\0").split(b"\n")
     except OSError as error:
         raise SaliencyError(f"{path} cannot be read ({error.strerror})") from None
     records: dict[str, Record] = {}
@@ -63,18 +52,17 @@ def read(path: Path) -> dict[str, Record]:
                 break  # a kill came while it was written
             raise SaliencyError(f"line {number} of {path} is no JSON: it is no file of results") from None
         if record is not None:
-            if not is_record(record) or record.pop("check", _check(record)) != _check(record):
+            if not _is_record(record, complete) or record.pop("check", _check(record)) != _check(record):
                 raise SaliencyError(f"line {number} of {path} is no record of an image, or a damaged one")
             records = united(records, {record["image"]: record}, path)
     return records
 
 
-def is_record(record: Any) -> bool:
-    """Whether this is what an evaluation writes of an image, or a comparison of a map."""
+def _is_record(record: Any, complete: Complete) -> bool:
+    """Whether this is what a run writes of an item: its name under "image", and why it is broken or all of the rest."""
     if not isinstance(record, dict) or not isinstance(record.get("image"), str):
         return False
-    kinds = MAP_KINDS if "picture" in record else {"broken": str} if "broken" in record else KINDS
-    return all(isinstance(record.get(key), kind) for key, kind in kinds.items())
+    return isinstance(record["broken"], str) if "broken" in record else complete(record)
 
 
 def united(some: Mapping[str, Record], more: Mapping[str, Record], path: Path) -> dict[str, Record]:
@@ -103,11 +91,11 @@ def part(path: Path, rank: int) -> Path:
     return path.with_name(f"{path.name}.part-{rank}")
 
 
-def read_all(path: Path) -> dict[str, Record]:
+def read_all(path: Path, complete: Complete = lambda record: True) -> dict[str, Record]:
     """The records of the results and of all parts, ordered by image."""
-    records = read(path)
+    records = read(path, complete)
     for file in parts(path):
-        records = united(records, read(file), file)
+        records = united(records, read(file, complete), file)
     return dict(sorted(records.items()))
 
 
@@ -161,28 +149,15 @@ def locked(path: Path, patience: float = 5.0) -> Iterator[None]:
 
     A run whose launcher was killed needs a moment to notice: wait `patience` seconds for it. Raises `SaliencyError`.
     """
-    lock, until = path.with_name(f"{path.name}.lock"), time.monotonic() + patience
+    lock = path.with_name(f"{path.name}.lock")
     files.check_output(lock)
+    held = FileLock(lock, poll_interval=0.1)
     with writing(lock):
-        file = lock.open("a")
-    with file:
-        while not _lock(file):
-            if time.monotonic() > until:
-                raise SaliencyError(f"another run is writing {path}: wait for it, or choose another file")
-            time.sleep(0.1)
-        yield
-
-
-def _lock(file: IO[str]) -> bool:
+        try:
+            held.acquire(timeout=patience)
+        except Timeout:
+            raise SaliencyError(f"another run is writing {path}: wait for it, or choose another file") from None
     try:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+        yield
+    finally:
+        held.release()

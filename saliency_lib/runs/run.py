@@ -18,7 +18,7 @@ from tqdm import tqdm
 from saliency_lib import files
 from saliency_lib.errors import SaliencyError
 from saliency_lib.runs import records
-from saliency_lib.runs.processes import Team, gathered
+from saliency_lib.runs.processes import ProcessGroup, process_group
 from saliency_lib.runs.records import Record
 
 
@@ -39,9 +39,11 @@ class Run(Protocol):
     def title(self) -> str:
         """What the progress bar says."""
 
-    @property
-    def settings(self) -> dict[str, str]:
-        """What every record says of how it came about."""
+    def settings_of(self, record: Record) -> dict[str, str]:
+        """What this record says of how it came about, if it came about in this run."""
+
+    def complete(self, record: Record) -> bool:
+        """Whether a record has all that this run writes of an item that could be used."""
 
     @property
     def names(self) -> list[str]:
@@ -61,7 +63,7 @@ class Run(Protocol):
         """What is made of all records."""
 
 
-def carry_out(
+def execute(
     prepare: Callable[[], Run], out: Path, summary: Path | None, reads: Callable[[str], Sequence[Path]]
 ) -> dict[str, Any] | None:
     """Do all of a run that `out` does not have yet; returns the summary, in the first process only.
@@ -69,15 +71,15 @@ def carry_out(
     `reads` names the files that are read and should not be overwritten by one of this name. Raises `SaliencyError` if a
     file cannot be written, or if `out` was made with other settings or is being written by another run.
     """
-    with gathered() as team, contextlib.ExitStack() as stack:
-        team.agree(lambda: _check_files(out, summary, reads))
-        run = team.agree(prepare)
-        if team.rank == 0:
+    with process_group() as group, contextlib.ExitStack() as stack:
+        group.on_all(lambda: _check_files(out, summary, reads))
+        run = group.on_all(prepare)
+        if group.rank == 0:
             lock = records.locked(out)
-        done = team.first(lambda: (stack.enter_context(lock), _resume(out, run))[1])
-        team.agree(lambda: _work(run, team, done, out))
-        result = team.first(lambda: _finish(run, out, summary))
-        return result if team.rank == 0 else None
+        done = group.on_first(lambda: (stack.enter_context(lock), _resume(out, run))[1])
+        group.on_all(lambda: _work(run, group, done, out))
+        result = group.on_first(lambda: _finish(run, out, summary))
+        return result if group.rank == 0 else None
 
 
 def _check_files(out: Path, summary: Path | None, reads: Callable[[str], Sequence[Path]]) -> None:
@@ -94,9 +96,9 @@ def _check_files(out: Path, summary: Path | None, reads: Callable[[str], Sequenc
 
 def _resume(out: Path, run: Run) -> set[str]:
     """The names of what is done; whatever an interrupted run has left is put in order first."""
-    done = records.read_all(out)
+    done = records.read_all(out, run.complete)
     for record in done.values():
-        for key, value in run.settings.items():
+        for key, value in run.settings_of(record).items():
             if record.get(key) != value:
                 raise SaliencyError(
                     f"{out} holds results with {key} {record.get(key)!r}, this run has {value!r}: choose another file"
@@ -107,17 +109,20 @@ def _resume(out: Path, run: Run) -> set[str]:
     return set(done) - again
 
 
-def _work(run: Run, team: Team, done: set[str], out: Path) -> None:
+def _work(run: Run, group: ProcessGroup, done: set[str], out: Path) -> None:
     """This process's share of the chunks, each recorded as soon as it is done."""
-    part = out if team.rank == 0 else records.part(out, team.rank)
-    mine = [(chunk, [item for item in chunk if item.name not in done]) for chunk in run.chunks[team.rank :: team.count]]
-    hidden = True if team.rank or os.environ.get("TQDM_DISABLE") else None  # None: hidden unless on a terminal
-    name = run.title + (f" (1 of {team.count} processes)" if team.count > 1 else "")
+    part = out if group.rank == 0 else records.part(out, group.rank)
+    mine = [
+        (chunk, [item for item in chunk if item.name not in done])
+        for chunk in run.chunks[group.rank :: group.world_size]
+    ]
+    hidden = True if group.rank or os.environ.get("TQDM_DISABLE") else None  # None: hidden unless on a terminal
+    name = run.title + (f" (1 of {group.world_size} processes)" if group.world_size > 1 else "")
     with tqdm(total=sum(len(chunk) for chunk, _ in mine), unit=run.unit, desc=name, disable=hidden) as bar:
         bar.initial = bar.n = sum(len(chunk) - len(missing) for chunk, missing in mine)
         for chunk, missing in mine:
             if missing:
-                team.check_launcher()
+                group.check_launcher()
                 wanted = {item.name for item in missing}
                 records.append(part, [record for record in run.examine(chunk) if record["image"] in wanted])
                 bar.update(len(missing))
