@@ -102,8 +102,8 @@ def prepared(method: str, model: nn.Module, images: Tensor, layer: Any = None, *
     kind = sl.find_method(method)
     known = inspect.signature(kind).parameters
     side = min(images.shape[2:]) // 2 if isinstance(images, Tensor) and images.ndim == 4 else 8
-    samples = 14 if "superpixels" in known else 4
-    quick = {"steps": 3, "superpixels": 6, "patch": side, "stride": side, "samples": samples}
+    samples = 24 if "superpixels" in known else 4
+    quick = {"steps": 3, "superpixels": 9, "patch": side, "stride": side, "samples": samples}
     given = {name: value for name, value in quick.items() if name in known} | more
     if "layers" in known and layer is not None and not getattr(model, "layers", sl.Layers()).localization:
         given["layers"] = [layer]
