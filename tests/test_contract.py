@@ -7,7 +7,6 @@ and what cannot be used is said in one sentence.
 
 import copy
 import gc
-import inspect
 import weakref
 from collections.abc import Callable
 from functools import cache
@@ -77,7 +76,8 @@ def network(name: str) -> Network:
     """One of the networks, in double precision. Shared: change nothing of it."""
     if name in ("creatures", "transformer"):
         model = copy.deepcopy(sl.load_model({"creatures": "creature_convnet"}.get(name, "creature_vit"))).cpu().double()
-        layer = "features.7" if name == "creatures" else sl.tokens("encoder.layers.encoder_layer_1")
+        layer: Any = "features.7" if name == "creatures" else sl.tokens("encoder.layers.encoder_layer_1")
+        model.layers = sl.Layers((layer,), any_size=False)
         return Network(model, sl.creatures(2, seed=3).images.double(), layer, plain=False)
     head = sl.Head("numbers", ["angle"], "degrees") if name == "one number" else sl.Head("softmax", list("abcde"))
     with torch.random.fork_rng(devices=[]):
@@ -97,28 +97,37 @@ def network(name: str) -> Network:
 NETWORKS = ["modules", "functional", "residual", "one layer", "one number", "creatures", "transformer"]
 
 
-def prepared(method: str, model: nn.Module, images: Tensor, layer: Any = None, **more: Any) -> Method:
-    """The method, ready to be asked: quick, where it has one of these settings; at a layer where none is known."""
+def prepared(method: str, model: nn.Module, images: Tensor, **more: Any) -> Method:
+    """The method, ready to be asked: quick, where it has one of these settings."""
     kind = sl.find_method(method)
-    known = inspect.signature(kind).parameters
+    known = kind.settings()
     side = min(images.shape[2:]) // 2 if isinstance(images, Tensor) and images.ndim == 4 else 8
-    samples = 24 if "superpixels" in known else 4
-    quick = {"steps": 3, "superpixels": 9, "patch": side, "stride": side, "samples": samples}
-    given = {name: value for name, value in quick.items() if name in known} | more
-    if "layers" in known and layer is not None and not getattr(model, "layers", sl.Layers()).localization:
-        given["layers"] = [layer]
-    return kind(model, images, **given)
+    quick: dict[str, Any] = {"steps": 3, "samples": 4, "patch": side, "stride": side}
+    if "superpixels" in known:
+        quick = {"superpixels": 9, "samples": 24}
+    elif "segments" in more:
+        quick = {"samples": 24}
+    return kind(model, images, **{name: value for name, value in quick.items() if name in known} | more)
 
 
 def ready(method: str, name: str, **more: Any) -> tuple[Network, Method]:
-    """The method on one of the networks. One that is not plain may be refused, in a sentence."""
+    """The method on one of the networks. It says itself what it does not fit; on one that is not plain it may raise."""
     net = network(name)
+    if not sl.find_method(method).fits(net.model):
+        assert not net.plain
+        pytest.skip("it says that it does not fit")
     try:
-        return net, prepared(method, net.model, net.images, net.layer, **more)
+        return net, prepared(method, net.model, net.images, **more)
     except sl.ModelError as error:
         if net.plain:
             raise
         pytest.skip(says(error))
+
+
+def at_a_layer(method: str, layer: str) -> dict[str, Any]:
+    """The setting by which a method that needs a layer is told of one."""
+    known = sl.find_method(method).settings()
+    return {"layer": layer} if "layer" in known else {"layers": [layer]} if "layers" in known else {}
 
 
 def shape_of(M: Tensor) -> Tensor:
@@ -144,7 +153,7 @@ def test_every_kind_of_target_and_no_image_depends_on_another(method: str, name:
     assert M.abs().amax((1, 2)).min() > 0
     assert not M.requires_grad
     assert torch.equal(found.maps(), M)
-    alone = [prepared(method, model, image[None], net.layer).maps(c) for image, c in zip(images, top, strict=True)]
+    alone = [prepared(method, model, image[None]).maps(c) for image, c in zip(images, top, strict=True)]
     each = torch.cat(alone)
     for target in (top, torch.tensor(top), np.array(top), [model.name(c) for c in top]):
         assert relative(found.maps(target), each) < 1e-8
@@ -157,7 +166,7 @@ def test_every_kind_of_target_and_no_image_depends_on_another(method: str, name:
     assert relative(found.maps(lambda output: output[:, c]), expected) < 1e-8
     assert relative(shape_of(found.maps(sl.weighted({c: 2.0}))), shape_of(expected)) < 1e-6
     assert relative(found.maps(sl.unit(_last(net), c)), expected) < 1e-8
-    if "layers" not in inspect.signature(type(found)).parameters:  # below a unit, no layer matters
+    if not found.needs_layers:  # below a unit, no layer matters
         assert found.maps(sl.unit(net.layer, 0)).abs().amax((1, 2)).min() > 0
     if model.head.kind == "numbers":
         with pytest.raises(sl.ModelError, match="no probabilities"):
@@ -186,7 +195,7 @@ def test_targets_that_are_none_are_said(method: str) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_an_attribution_has_a_number_for_every_entry_and_the_map_is_made_of_it(method: str) -> None:
     net, found = ready(method, "functional")
-    if type(found).attribution is Method.attribution:
+    if not found.per_pixel():
         with pytest.raises(sl.SaliencyError, match="use maps") as caught:
             found.attribution(1)
         says(caught.value)
@@ -199,17 +208,16 @@ def test_an_attribution_has_a_number_for_every_entry_and_the_map_is_made_of_it(m
 # --- each its own ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.xfail(strict=True)] * (n == "one layer")) for n in NETWORKS]
-)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_no_two_methods_give_the_same_map(name: str) -> None:
     net, maps = network(name), {}
     for method in METHODS:
-        try:
-            maps[method] = shape_of(prepared(method, net.model, net.images, net.layer).maps())
-        except sl.ModelError:
-            if net.plain:
-                raise
+        if sl.find_method(method).fits(net.model):
+            try:
+                maps[method] = shape_of(prepared(method, net.model, net.images).maps())
+            except sl.ModelError:
+                if net.plain:
+                    raise
     assert len(maps) > 9
     for one, M in maps.items():
         for other, N in maps.items():
@@ -219,7 +227,8 @@ def test_no_two_methods_give_the_same_map(name: str) -> None:
 OTHERS: dict[str, list[Any]] = {
     "rule": ["guided"], "samples": [70], "noise": [0.5], "steps": [2], "patch": [10], "stride": [7], "value": [0.0],
     "sigma": [0.1], "alpha": [9.0], "superpixels": [3], "epsilon": [0.5], "quadrature": ["midpoint"],
-    "baseline": ["blurred"], "mirror": [False], "scales": [(1, 2)], "layers": [["first"], ["second"]],
+    "baseline": ["blurred"], "mirror": [False, True], "scales": [(1, 2)], "squared": [False, True],
+    "layers": [["first"], ["second"]], "layer": ["first", "second"],
     "segments": [torch.arange(16 * 22).view(1, 16, 22) // 100],
 }  # fmt: skip
 """Values that are nobody's default; of several one or the other is."""
@@ -231,9 +240,9 @@ def test_settings_and_seeds_count_and_the_global_random_numbers_do_not(method: s
     M = found.maps(1)
     torch.manual_seed(99)
     assert torch.equal(ready(method, "functional")[1].maps(1), M)
-    known = inspect.signature(sl.find_method(method)).parameters
+    known = sl.find_method(method).settings()
     assert {"progress", "batch_size"} <= {*known} or not {"progress", "batch_size"} & {*known}
-    for setting in {*known} & {*OTHERS}:
+    for setting in {*known} & {*OTHERS} - ({"patch", "stride"} if "superpixels" in known else set()):
         found_by = [ready(method, "functional", **{setting: value})[1].maps(1) for value in OTHERS[setting]]
         assert not all(_same(other, M) for other in found_by), setting
     if "seed" in known:
@@ -242,19 +251,17 @@ def test_settings_and_seeds_count_and_the_global_random_numbers_do_not(method: s
         assert not _same(one, other)
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if hasattr(sl, name.replace("-", "_"))])
-def test_the_function_of_a_methods_name_hands_every_setting_on(method: str) -> None:
-    net, function = network("functional"), getattr(sl, method.replace("-", "_"))
-    known, of_method = (inspect.signature(of).parameters for of in (function, sl.find_method(method)))
-    quick = {"samples": 60, "steps": 3, "patch": 8}
-    layer = {"layer": "first"} if "layer" in known else {}
-    for setting in {*known} & {*of_method} & {*OTHERS} | {"seed"} & {*known}:
-        given = {name: value for name, value in quick.items() if name in known}
-        given |= {setting: OTHERS.get(setting, [1])[0]}
-        found = function(net.model, net.images, 1, **given, **layer)
-        same = sl.find_method(method)(net.model, net.images, **given, **({"layers": ["first"]} if layer else {}))
-        expected = same.attribution(1) if found.ndim == 4 else same.maps(1)
-        assert torch.equal(found, expected), setting
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_of_the_package_is_a_function_too(method: str) -> None:
+    net, of = network("functional"), getattr(sl, method.replace("-", "_"), None)
+    if of is None:
+        pytest.skip("a method by name only")
+    for setting in {*sl.find_method(method).settings()} & {*OTHERS} - {"patch", "stride"}:
+        given = {setting: OTHERS[setting][0]}
+        same = sl.find_method(method)(net.model, net.images, **given)
+        assert torch.equal(
+            of(net.model, net.images, 1, **given), (same.attribution if same.per_pixel() else same.maps)(1)
+        )
 
 
 def _same(a: Tensor, b: Tensor) -> bool:
@@ -293,7 +300,7 @@ def _stumble(module: nn.Module, given: Any, output: Tensor) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_network_sees_a_batch_at_a_time_and_nothing_is_kept_of_the_others(method: str) -> None:
-    known = inspect.signature(sl.find_method(method)).parameters
+    known = sl.find_method(method).settings()
     if "batch_size" not in known:
         pytest.skip("sees the images once")
     net, more = network("modules"), {"steps": 7} if "steps" in known else {}
@@ -395,18 +402,16 @@ BAD_IMAGES: dict[str, Callable[[Tensor], Any]] = {
 @pytest.mark.parametrize("method", METHODS)
 def test_what_cannot_be_used_is_said_in_one_sentence(method: str) -> None:
     net = network("modules")
-    kind = sl.find_method(method)
     for title, spoil in BAD_IMAGES.items():
         with pytest.raises(sl.ImageError) as caught:
             prepared(method, net.model, spoil(net.images))
         assert says(caught.value), title
-    layer = {"layers": ["0"]} if "layers" in inspect.signature(kind).parameters else {}
     for model in (None, torch.relu, _Nan()):
         with pytest.raises(sl.SaliencyError) as caught:
-            prepared(method, model, net.images, **layer).maps()  # type: ignore[arg-type]
+            prepared(method, model, net.images, **at_a_layer(method, "0")).maps()  # type: ignore[arg-type]
         says(caught.value)
-    for name in inspect.signature(kind).parameters:
-        if name not in ("model", "images", "progress", "mirror"):
+    for name, setting in sl.find_method(method).settings().items():
+        if type(setting.default) is not bool and name != "progress":  # whatever Python takes for a truth
             for value in (object(), float("nan"), "", b"x", [None], {"a": 1}, torch.empty(0)):
                 with pytest.raises(sl.SaliencyError) as caught:
                     prepared(method, net.model, net.images, **{name: value}).maps(1)
@@ -416,9 +421,8 @@ def test_what_cannot_be_used_is_said_in_one_sentence(method: str) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_scores_in_which_the_image_has_no_part_have_no_gradient(method: str) -> None:
     images = network("modules").images.float()
-    layer = {"layers": ["layer"]} if "layers" in inspect.signature(sl.find_method(method)).parameters else {}
     try:
-        M = prepared(method, _Apart(), images, **layer).maps(1)
+        M = prepared(method, _Apart(), images, **at_a_layer(method, "layer")).maps(1)
     except sl.ModelError as error:
         says(error)
     else:
