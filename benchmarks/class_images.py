@@ -22,12 +22,12 @@ SECONDS = 90.0
 """What a whole ascent for six classes may take, with as many steps as its recipe has by default."""
 
 
-def ascent(model: sl.Classifier, recipe: str, steps: int | None) -> Callable[[], sl.ClassImage]:
+def ascent(model: sl.Model, recipe: str, steps: int | None) -> Callable[[], sl.ClassImage]:
     """Ours: six class images, with as many steps as the recipe has where `steps` is None."""
     return lambda: sl.class_image(model, CLASSES, priors=RECIPES[recipe], steps=steps, progress=False)
 
 
-def passes(model: sl.Classifier, steps: int) -> Callable[[], None]:
+def passes(model: sl.Model, steps: int) -> Callable[[], None]:
     """Theirs: what no ascent on this network can do without."""
     images = torch.full((len(CLASSES), 3, 224, 224), 0.5, device=sl.device()).requires_grad_()
 

@@ -65,7 +65,6 @@ from .models.activations import tokens as tokens
 from .models.load import available_models as available_models
 from .models.load import device as device
 from .models.load import load_model as load_model
-from .models.model import Classifier as Classifier
 from .models.model import Layers as Layers
 from .models.model import Model as Model
 from .models.model import Prediction as Prediction

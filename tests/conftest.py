@@ -74,7 +74,7 @@ def device(request: pytest.FixtureRequest) -> torch.device:
 
 
 @pytest.fixture(scope="session")
-def embedded() -> sl.Classifier:
+def embedded() -> sl.Model:
     """The embedded model on the CPU. Shared: change nothing of it."""
     return sl.load_model().cpu()
 

@@ -32,7 +32,7 @@ SIZES = {
 
 
 @cache
-def architecture(name: str) -> sl.Classifier:
+def architecture(name: str) -> sl.Model:
     """An architecture of torchvision's with seeded random weights and 20 classes. Shared: change nothing of it."""
     options: dict[str, Any] = {"init_weights": False} if name in ("googlenet", "inception_v3", "vgg11") else {}
     with torch.random.fork_rng(devices=[]):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 import saliency_lib as sl
 
 
-def test_the_mean_by_hand(embedded: sl.Classifier, photos: Tensor) -> None:
+def test_the_mean_by_hand(embedded: sl.Model, photos: Tensor) -> None:
     larger = F.interpolate(photos, (288, 288), mode="bicubic", antialias=True).clamp(0, 1)
     expected = torch.zeros(3, 56, 56)
     for images in (photos, larger):
@@ -31,7 +31,7 @@ def test_a_mirrored_photo_has_the_mirrored_map(net: nn.Module, images: Tensor) -
     assert relative(sl.object_map(net, images.flip(3), 1, layers=layers), alone.flip(2)) > 1e-3  # without, it has not
 
 
-def test_the_top_class_is_that_of_the_images_as_they_are(embedded: sl.Classifier) -> None:
+def test_the_top_class_is_that_of_the_images_as_they_are(embedded: sl.Model) -> None:
     images = sl.to_tensor(sl.sample_photo("chelsea"), crop=False)
     small = F.interpolate(images, (28, 28), mode="bicubic", antialias=True).clamp(0, 1)
     top, other = embedded(images).argmax(1), embedded(small).argmax(1)

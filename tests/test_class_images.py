@@ -379,7 +379,7 @@ def test_it_works_where_gradients_are_off(mode: Callable, options: dict[str, Any
 # What may be asked for
 
 
-def test_every_way_to_name_a_class(embedded: sl.Classifier) -> None:
+def test_every_way_to_name_a_class(embedded: sl.Model) -> None:
     shared: dict[str, Any] = {"steps": 1, "size": 32}
     expected = sl.class_image(embedded, [285, 99], **shared)
     ways: list[Any] = [
@@ -645,7 +645,7 @@ def test_the_papers_recipe_convinces_the_creature_network() -> None:
     assert (found.history.objective[-1] > found.history.objective[0] + 1).all()
 
 
-def test_recommended_convinces_the_embedded_network(embedded: sl.Classifier) -> None:
+def test_recommended_convinces_the_embedded_network(embedded: sl.Model) -> None:
     found = sl.class_image(embedded, ["dalmatian", "ostrich"], priors="recommended", size=128)
     for row, index in zip(found.top, found.classes, strict=True):
         assert row[0].class_index == index

@@ -155,7 +155,7 @@ def test_sensitivity_equals_captums_for_the_same_moves(net: nn.Module, images: T
 # Pictures and explainers
 
 
-def test_masks_lie_where_the_boxes_do(embedded: sl.Classifier) -> None:
+def test_masks_lie_where_the_boxes_do(embedded: sl.Model) -> None:
     photos = find_pictures("photos", embedded)
     assert len(photos.names) == 7
     for name in ("coffee", "rocket"):

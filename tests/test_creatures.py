@@ -26,7 +26,7 @@ def drawings() -> sl.Creatures:
 
 
 @pytest.fixture(scope="module")
-def model() -> sl.Classifier:
+def model() -> sl.Model:
     return sl.load_model("creature_convnet").cpu()
 
 
@@ -138,7 +138,7 @@ def test_an_unknown_kind_says_so() -> None:
 # --- the network ---------------------------------------------------------------------------------------------------
 
 
-def test_the_network_is_of_the_papers_kind(model: sl.Classifier) -> None:
+def test_the_network_is_of_the_papers_kind(model: sl.Model) -> None:
     kinds = [type(module) for module in model.network.modules() if not list(module.children())]
     assert set(kinds) == {nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.Flatten, nn.Linear}
     assert (model.size, model.categories) == (64, drawing.CATEGORIES)
@@ -151,7 +151,7 @@ def test_the_normalization_is_that_of_the_drawings() -> None:
     assert torch.allclose(images.std((0, 2, 3)), torch.tensor(creature_convnet.STD), atol=0.02)
 
 
-def test_it_knows_drawings_it_has_never_seen(model: sl.Classifier) -> None:
+def test_it_knows_drawings_it_has_never_seen(model: sl.Model) -> None:
     assert training.error(model.network, RECIPES["creature_convnet"], count=1000, seed=12345) < 0.02
 
 
@@ -204,7 +204,7 @@ def test_the_command_line_gives_the_network_images_of_its_size(tmp_path: Path, c
 # --- what it is for ------------------------------------------------------------------------------------------------
 
 
-def class_images(model: sl.Classifier, decay: float = 0.02, rate: float = 2.5, steps: int = 100) -> Tensor:
+def class_images(model: sl.Model, decay: float = 0.02, rate: float = 2.5, steps: int = 100) -> Tensor:
     """Equation of section 2 by plain gradient ascent, for all ten classes: images less the mean color."""
     images = torch.zeros(10, 3, 64, 64)
     for _ in range(steps):
@@ -214,13 +214,13 @@ def class_images(model: sl.Classifier, decay: float = 0.02, rate: float = 2.5, s
     return images
 
 
-def test_the_pure_recipe_makes_an_image_of_every_class(model: sl.Classifier) -> None:
+def test_the_pure_recipe_makes_an_image_of_every_class(model: sl.Model) -> None:
     found = class_images(model)
     for images in (found + model.mean, (found + model.mean).clamp(0, 1)):
         assert (model(images).softmax(1).diagonal() > 0.9).all()
 
 
-def test_class_images_resemble_the_drawings_of_their_class(model: sl.Classifier) -> None:
+def test_class_images_resemble_the_drawings_of_their_class(model: sl.Model) -> None:
     """Of the ten mean drawings, that of its own class correlates best with a class image."""
     drawn = sl.creatures(1000, seed=3).images.view(100, 10, -1).mean(0)
     drawn = drawn - drawn.mean(0)

@@ -15,7 +15,7 @@ from saliency_lib.methods.relu_rules import RULES, deconvnet
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-def classifier(name: str) -> sl.Classifier:
+def classifier(name: str) -> sl.Model:
     torch.manual_seed(0)
     return sl.as_classifier(torchvision.models.get_model(name, weights=None), MEAN, STD)
 

@@ -196,13 +196,13 @@ def test_every_method_runs_and_says_what_it_is(data: Path, tmp_path: Path, metho
 
 def test_each_network_sees_images_of_its_own_size(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shapes: list[tuple[int, ...]] = []
-    forward = sl.Classifier.forward
+    forward = sl.Model.forward
 
-    def watched(self: sl.Classifier, images: torch.Tensor) -> torch.Tensor:
+    def watched(self: sl.Model, images: torch.Tensor) -> torch.Tensor:
         shapes.append(tuple(images.shape))
         return forward(self, images)
 
-    monkeypatch.setattr(sl.Classifier, "forward", watched)
+    monkeypatch.setattr(sl.Model, "forward", watched)
     seen = {}
     for model, size in (("efficientnet_lite0", 224), ("efficientnet_lite1", 240)):
         shapes.clear()

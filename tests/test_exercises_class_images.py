@@ -57,7 +57,7 @@ def test_class_seed() -> None:
         (red, "no goose"),
         ([green[0], green[1], green[2]], "torch.cat"),
     ]
-    judged("class-seed", green, wrong, model=cast(sl.Classifier, SeesGeeseWhereItIsGreen()))
+    judged("class-seed", green, wrong, model=cast(sl.Model, SeesGeeseWhereItIsGreen()))
 
 
 class Symmetric(Prior):
@@ -66,12 +66,12 @@ class Symmetric(Prior):
 
 
 @pytest.fixture(scope="module")
-def creatures() -> sl.Classifier:
+def creatures() -> sl.Model:
     """The network of the drawings."""
     return sl.load_model("creature_convnet").cpu()
 
 
-def test_class_own(creatures: sl.Classifier) -> None:
+def test_class_own(creatures: sl.Model) -> None:
     def owl(*priors: Prior, name: str = "owl") -> sl.ClassImage:
         return sl.class_image(creatures, name, priors=priors, steps=100, step_size=2.5, l2=0.02, progress=False)
 

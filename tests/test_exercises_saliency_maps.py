@@ -36,7 +36,7 @@ def test_difference() -> None:
     judged("map-difference", M, wrong, gradient=gradient, pixels=pixels)
 
 
-def test_contest(embedded: sl.Classifier, photos: torch.Tensor) -> None:
+def test_contest(embedded: sl.Model, photos: torch.Tensor) -> None:
     cat, tiger = embedded.index("Egyptian cat"), embedded.index("tiger cat")
     chelsea = photos[:1]
     score, other = (sl.saliency_map(embedded, chelsea, c) for c in (cat, tiger))

@@ -37,7 +37,7 @@ def test_posterior_derivative() -> None:
     judged("posterior-derivative", round(slope, 3), wrong, scores=scores)
 
 
-def test_image_size(embedded: sl.Classifier) -> None:
+def test_image_size(embedded: sl.Model) -> None:
     photo = sl.sample_photo("coffee")
     wrong = [(128, "*score*"), (224, "there is more"), (200, "one of the sizes"), ("160 px", "one of the sizes")]
     judged("image-size", 160, wrong, model=embedded, photo=photo)

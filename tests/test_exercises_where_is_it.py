@@ -47,7 +47,7 @@ def test_cut() -> None:
     )  # as the solution says
 
 
-def test_clipped(embedded: sl.Classifier) -> None:
+def test_clipped(embedded: sl.Model) -> None:
     images = sl.to_tensor(sl.sample_photo("coffee"), crop=False)
     index, network = embedded.index("Egyptian cat"), embedded.network
     A = network.bn2(
@@ -67,7 +67,7 @@ def test_clipped(embedded: sl.Classifier) -> None:
     judged("where-clipped", right, wrong, model=embedded, images=images, bias=bias)
 
 
-def test_account(embedded: sl.Classifier) -> None:
+def test_account(embedded: sl.Model) -> None:
     images = sl.to_tensor(sl.sample_photo("coffee"), crop=False)
     layer = embedded.get_submodule("network.blocks.5.2")
     outputs = []

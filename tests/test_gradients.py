@@ -79,7 +79,7 @@ def test_the_gradient_equals_captums_on_random_networks(name: str) -> None:
     assert relative(sl.input_gradient(model, images, target), expected) < 1e-5
 
 
-def test_the_gradient_equals_captums_on_the_embedded_model(embedded: sl.Classifier, photos: Tensor) -> None:
+def test_the_gradient_equals_captums_on_the_embedded_model(embedded: sl.Model, photos: Tensor) -> None:
     best = embedded(photos).argmax(1)
     expected = Saliency(embedded).attribute(photos.clone(), target=best, abs=False)
     assert relative(sl.input_gradient(embedded, photos), expected) < 1e-5
@@ -87,7 +87,7 @@ def test_the_gradient_equals_captums_on_the_embedded_model(embedded: sl.Classifi
     assert relative(sl.saliency_map(embedded, photos, 7), expected) < 1e-5
 
 
-def test_a_batch_equals_its_images_one_by_one(embedded: sl.Classifier, photos: Tensor, images: Tensor) -> None:
+def test_a_batch_equals_its_images_one_by_one(embedded: sl.Model, photos: Tensor, images: Tensor) -> None:
     small = small_network().double()
     together = sl.input_gradient(small, images.double(), [0, 3, 1])
     alone = [sl.input_gradient(small, images.double()[[i]], c) for i, c in enumerate([0, 3, 1])]
@@ -98,7 +98,7 @@ def test_a_batch_equals_its_images_one_by_one(embedded: sl.Classifier, photos: T
     assert relative(together, torch.cat([sl.input_gradient(double, image[None]) for image in pair])) < 1e-10
 
 
-def test_every_kind_of_target_means_what_it_says(embedded: sl.Classifier) -> None:
+def test_every_kind_of_target_means_what_it_says(embedded: sl.Model) -> None:
     pair = torch.rand(2, 3, 64, 64)
     one, two = (sl.input_gradient(embedded, pair[[i]], c) for i, c in enumerate((285, 0)))
     assert relative(one, two) > 0.1  # or nothing below would show anything
@@ -146,7 +146,7 @@ def test_the_gradient_of_the_posterior_by_its_formula(net: nn.Module, images: Te
         assert relative(sl.input_gradient(model, images, sl.posterior(c)), expected) < 1e-10
 
 
-def test_the_top_class_maps_equal_the_saliency_map_of_each_class(embedded: sl.Classifier, photos: Tensor) -> None:
+def test_the_top_class_maps_equal_the_saliency_map_of_each_class(embedded: sl.Model, photos: Tensor) -> None:
     best, maps = sl.top_class_maps(embedded, photos[:1], 3)
     assert best == embedded.top(photos[:1], 3)[0]
     assert maps.shape == (3, 224, 224)
@@ -165,7 +165,7 @@ def test_the_top_class_maps_follow_the_rule(net: nn.Module, images: Tensor) -> N
     assert relative(maps, sl.top_class_maps(net, images[:1])[1]) > 0.01
 
 
-def test_the_linear_approximation_touches_the_score(embedded: sl.Classifier, photos: Tensor) -> None:
+def test_the_linear_approximation_touches_the_score(embedded: sl.Model, photos: Tensor) -> None:
     approximation = sl.linear_approximation(embedded, photos, "bee")
     scores = embedded(photos)[:, embedded.categories.index("bee")]
     assert torch.allclose(approximation(photos), scores.double(), atol=1e-9)
@@ -422,7 +422,7 @@ def test_the_ends_of_the_range_are_in_it(net: nn.Module) -> None:
         assert sl.input_gradient(net, torch.full((1, 3, 8, 8), value)).isfinite().all()
 
 
-def test_images_that_a_network_cannot_take_say_so(embedded: sl.Classifier, net: nn.Module) -> None:
+def test_images_that_a_network_cannot_take_say_so(embedded: sl.Model, net: nn.Module) -> None:
     for model, wrong in ((net, torch.rand(1, 3, 9, 9)), (embedded, torch.rand(1, 3, 64, 64).double())):
         with pytest.raises(sl.ModelError, match="the model cannot run on images of shape") as caught:
             sl.input_gradient(model, wrong)
@@ -453,7 +453,7 @@ def test_threads_do_not_disturb_each_other(net: nn.Module, images: Tensor) -> No
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
-def test_repeated_runs_are_bit_identical(embedded: sl.Classifier, photos: Tensor) -> None:
+def test_repeated_runs_are_bit_identical(embedded: sl.Model, photos: Tensor) -> None:
     assert torch.equal(sl.saliency_map(embedded, photos[:1]), sl.saliency_map(embedded, photos[:1]))
 
 

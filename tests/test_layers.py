@@ -37,7 +37,7 @@ def test_without_layers_the_images_are_the_layer(net: nn.Module, images: Tensor)
     assert torch.equal(recording.I, images)
 
 
-def test_one_recording_answers_for_every_class(embedded: sl.Classifier, photos: Tensor) -> None:
+def test_one_recording_answers_for_every_class(embedded: sl.Model, photos: Tensor) -> None:
     layers = [embedded.network.get_submodule(name) for name in LITE0.localization]
     recording = Recording(embedded, photos, layers)
     assert torch.equal(recording.answer.scores.detach(), embedded(photos))
@@ -57,7 +57,7 @@ def test_grad_cam_equals_captum(net: nn.Module, images: Tensor) -> None:
     assert positive > 100
 
 
-def test_grad_cam_of_the_embedded_network_is_its_class_activation_map(embedded: sl.Classifier, photos: Tensor) -> None:
+def test_grad_cam_of_the_embedded_network_is_its_class_activation_map(embedded: sl.Model, photos: Tensor) -> None:
     seen = {}
     with embedded.network.bn2.register_forward_hook(lambda m, i, o: seen.update(h=o)):
         embedded(photos)
@@ -66,7 +66,7 @@ def test_grad_cam_of_the_embedded_network_is_its_class_activation_map(embedded: 
     assert relative(sl.grad_cam(embedded, photos, [285, 967, 665]), expected) < 1e-4
 
 
-def test_the_object_map_is_the_three_maps_by_hand(embedded: sl.Classifier, photos: Tensor) -> None:
+def test_the_object_map_is_the_three_maps_by_hand(embedded: sl.Model, photos: Tensor) -> None:
     late, later, head = (embedded.network.get_submodule(name) for name in LITE0.localization)
     maps = [
         sl.grad_cam(embedded, photos, 5, layer=head),
@@ -82,13 +82,13 @@ def test_the_object_map_is_the_three_maps_by_hand(embedded: sl.Classifier, photo
     assert found.min() >= 0
 
 
-def test_the_blocks_are_the_tenth_and_the_thirteenth(embedded: sl.Classifier) -> None:
+def test_the_blocks_are_the_tenth_and_the_thirteenth(embedded: sl.Model) -> None:
     blocks = [block for stage in embedded.network.blocks for block in stage]
     assert [blocks[i] for i in (10, 13)] == [embedded.network.get_submodule(name) for name in LITE0.localization[:2]]
 
 
 @pytest.mark.parametrize("layer", LITE0.localization)
-def test_a_dot_is_within_a_third_of_a_cell_of_where_its_cells_are_placed(embedded: sl.Classifier, layer: str) -> None:
+def test_a_dot_is_within_a_third_of_a_cell_of_where_its_cells_are_placed(embedded: sl.Model, layer: str) -> None:
     """Which cells a dot stirs, averaged with weights, is where the dot is, once the cells are placed."""
     at = embedded.network.get_submodule(layer)
     base = torch.full((1, 3, 224, 224), 0.5)
@@ -105,7 +105,7 @@ def test_a_dot_is_within_a_third_of_a_cell_of_where_its_cells_are_placed(embedde
 
 
 @pytest.mark.parametrize("layer", LITE0.localization)
-def test_what_a_cell_sees_lies_between_its_share_and_its_kernels(embedded: sl.Classifier, layer: str) -> None:
+def test_what_a_cell_sees_lies_between_its_share_and_its_kernels(embedded: sl.Model, layer: str) -> None:
     """The center of a cell's gradient at the pixels: no nearer than its share, less far than "same" padding says."""
     at, pixels, shifts = embedded.network.get_submodule(layer), torch.arange(224) + 0.5, []
     generator = torch.Generator().manual_seed(0)
@@ -216,7 +216,7 @@ def test_one_layer_that_is_known_is_the_one_that_is_taken(net: nn.Module, images
         assert named.shape == (3, 4, 4)
 
 
-def test_on_every_device(device: torch.device, photos: Tensor, embedded: sl.Classifier) -> None:
+def test_on_every_device(device: torch.device, photos: Tensor, embedded: sl.Model) -> None:
     model = sl.load_model().to(device)
     found = sl.object_map(model, photos.to(device), 285)
     assert found.device.type == device.type

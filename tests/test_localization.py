@@ -332,7 +332,7 @@ def test_a_map_of_the_crop_gives_the_box_in_the_photo() -> None:
     assert int(mask.sum()) == 100
 
 
-def test_every_map_of_the_package_knows_its_part(embedded: sl.Classifier) -> None:
+def test_every_map_of_the_package_knows_its_part(embedded: sl.Model) -> None:
     photo = sl.sample_photo("chelsea")
     for crop in (True, False):
         images = embedded.to_tensor(photo, crop=crop)

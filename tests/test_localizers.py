@@ -139,7 +139,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", LOCALIZERS)
 def test_the_records_of_every_method_rebuilt_by_hand(
-    name: str, data: Path, tmp_path: Path, embedded: sl.Classifier, monkeypatch: pytest.MonkeyPatch
+    name: str, data: Path, tmp_path: Path, embedded: sl.Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SALIENCY_DEVICE", "cpu")
     evaluate(data, tmp_path / "r.jsonl", method=name, batch_size=1)

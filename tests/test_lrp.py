@@ -142,7 +142,7 @@ def test_the_whole_score_arrives_under_z_plus_and_has_one_sign() -> None:
     assert ((found * S.sign().view(-1, 1, 1, 1)) >= 0).all()
 
 
-def test_filters_that_live_on_their_bias_lose_the_relevance(embedded: sl.Classifier, photos: Tensor) -> None:
+def test_filters_that_live_on_their_bias_lose_the_relevance(embedded: sl.Model, photos: Tensor) -> None:
     found = sl.lrp(embedded, photos[:1], form="z-plus")
     assert 0 < found.sum() < 0.1 * embedded(photos[:1]).max()
 

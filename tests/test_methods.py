@@ -201,7 +201,7 @@ def test_adaptive_steps_do_not_depend_on_the_batch_size(net: nn.Module, images: 
     assert relative(found, expected) < 1e-10
 
 
-def test_a_hundred_adaptive_steps_are_complete_to_a_hundredth(embedded: sl.Classifier) -> None:
+def test_a_hundred_adaptive_steps_are_complete_to_a_hundredth(embedded: sl.Model) -> None:
     """Of the photo on which the graded ones leave most."""
     photo = sl.to_tensor(sl.sample_photo("flower"))
     gaps = {}
@@ -314,7 +314,7 @@ def test_squares_that_reach_beyond_the_edge_are_cut_off(net: nn.Module, images: 
 # The embedded network (the slow one)
 
 
-def test_the_shares_add_up_on_five_photos(embedded: sl.Classifier) -> None:
+def test_the_shares_add_up_on_five_photos(embedded: sl.Model) -> None:
     """Within eight percent at 25 steps from black; each kink of the network on the way leaves its error."""
     images = torch.cat(
         [sl.to_tensor(sl.sample_photo(name)) for name in ("chelsea", "coffee", "rocket", "bee", "flower")]
@@ -325,7 +325,7 @@ def test_the_shares_add_up_on_five_photos(embedded: sl.Classifier) -> None:
     assert sl.completeness_gap(embedded, images, shares / 2).min() > 0.4
 
 
-def test_from_black_the_score_of_the_cat_is_made_almost_at_once(embedded: sl.Classifier, photos: Tensor) -> None:
+def test_from_black_the_score_of_the_cat_is_made_almost_at_once(embedded: sl.Model, photos: Tensor) -> None:
     """Which is why graded steps are the default."""
     path = torch.cat([a * photos[:1] for a in (0, 0.05, 1)])
     with torch.no_grad():

@@ -27,7 +27,7 @@ from saliency_lib.models.running import evaluation_mode
 
 
 @pytest.fixture(scope="module")
-def published() -> sl.Classifier:
+def published() -> sl.Model:
     """EfficientNet-Lite0 as published, taking images in [0, 1]."""
     return sl.as_classifier(lite.published_lite(EMBEDDED), lite.MEAN, lite.STD)
 
@@ -75,7 +75,7 @@ def test_width_and_depth_give_the_family(name: str, width: float, depth: float) 
 # --- the embedded network ------------------------------------------------------------------------------------------
 
 
-def exactly(name: str) -> tuple[sl.Classifier, sl.Classifier]:
+def exactly(name: str) -> tuple[sl.Model, sl.Model]:
     """The folded and the published network in float64, folded in float64 too."""
     network = lite.published_lite(name).double()
     with pytest.MonkeyPatch.context() as patch:
@@ -85,7 +85,7 @@ def exactly(name: str) -> tuple[sl.Classifier, sl.Classifier]:
 
 
 @pytest.fixture(scope="module")
-def exact() -> tuple[sl.Classifier, sl.Classifier]:
+def exact() -> tuple[sl.Model, sl.Model]:
     """Of the embedded network."""
     return exactly(EMBEDDED)
 
@@ -101,7 +101,7 @@ def test_the_folded_network_is_the_published_one(size: tuple[int, int], exact: t
 
 
 def test_in_float32_only_the_rounding_differs(
-    published: nn.Module, embedded: sl.Classifier, photos: Tensor, exact: tuple[nn.Module, nn.Module]
+    published: nn.Module, embedded: sl.Model, photos: Tensor, exact: tuple[nn.Module, nn.Module]
 ) -> None:
     """The gradient rounds less finely than the score: a pre-activation within rounding of 0 or 6 flips its gate."""
     scores, gradient = exact[1](photos.double()), sl.input_gradient(exact[1], photos.double(), 7)
@@ -130,7 +130,7 @@ def test_same_padding_is_tensorflows(kernel: int, stride: tuple[int, int], group
         assert relative(fast(x), expected) < 1e-12
 
 
-def test_activations_overwrite_only_what_nobody_has_seen(embedded: sl.Classifier) -> None:
+def test_activations_overwrite_only_what_nobody_has_seen(embedded: sl.Model) -> None:
     """Without a graph the convolution's own output goes; with a graph, or a hook on either side, it stays as it was."""
     block = embedded.get_submodule("network.blocks.1.0")
     conv, relu = block.get_submodule("depthwise"), block.get_submodule("bn2")
@@ -153,7 +153,7 @@ def test_activations_overwrite_only_what_nobody_has_seen(embedded: sl.Classifier
         assert torch.equal(y, expected)
 
 
-def test_no_batch_norm_is_left(embedded: sl.Classifier, published: nn.Module) -> None:
+def test_no_batch_norm_is_left(embedded: sl.Model, published: nn.Module) -> None:
     def count(model: nn.Module) -> int:
         return sum(isinstance(module, nn.BatchNorm2d) for module in model.modules())
 
@@ -161,7 +161,7 @@ def test_no_batch_norm_is_left(embedded: sl.Classifier, published: nn.Module) ->
     assert count(embedded) == 0
 
 
-def test_loading_and_running_twice_gives_the_same_bits(embedded: sl.Classifier, photos: Tensor) -> None:
+def test_loading_and_running_twice_gives_the_same_bits(embedded: sl.Model, photos: Tensor) -> None:
     again = sl.load_model().cpu()
     for a, b in zip(embedded.state_dict().values(), again.state_dict().values(), strict=True):
         assert torch.equal(a, b)
@@ -181,13 +181,13 @@ SEEN = {
 
 
 @pytest.mark.parametrize("name", SEEN)
-def test_the_embedded_model_sees_what_is_in_the_photos(name: str, embedded: sl.Classifier) -> None:
+def test_the_embedded_model_sees_what_is_in_the_photos(name: str, embedded: sl.Model) -> None:
     best = embedded.top(sl.to_tensor(sl.sample_photo(name)))[0]
     assert best[0].name in SEEN[name]
     assert sl.sample_photos()[name].label in SEEN[name]
 
 
-def test_the_normalization_is_the_published_one(embedded: sl.Classifier) -> None:
+def test_the_normalization_is_the_published_one(embedded: sl.Model) -> None:
     """(x - 127) / 128 on 0..255."""
     seen = {}
     handle = embedded.network.register_forward_pre_hook(lambda _, inputs: seen.update(x=inputs[0]))
@@ -474,7 +474,7 @@ def test_the_top_classes_are_sorted_named_and_add_up(images: Tensor) -> None:
     assert [len(best) for best in model.top(images, 2)] == [2, 2, 2]
 
 
-def test_top_changes_nothing(embedded: sl.Classifier) -> None:
+def test_top_changes_nothing(embedded: sl.Model) -> None:
     images = torch.rand(1, 3, 64, 64, requires_grad=True)
     with nothing_changes(embedded, images):
         embedded.top(images)
@@ -525,7 +525,7 @@ def test_the_device_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
         says(caught.value)
 
 
-def test_the_embedded_model_on_every_device(device: torch.device, embedded: sl.Classifier, photos: Tensor) -> None:
+def test_the_embedded_model_on_every_device(device: torch.device, embedded: sl.Model, photos: Tensor) -> None:
     model = copy.deepcopy(embedded).to(device)
     assert relative(model(photos), embedded(photos)) < 1e-3
     assert [best[0].name for best in model.top(photos)] == [best[0].name for best in embedded.top(photos)]

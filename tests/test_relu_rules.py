@@ -98,7 +98,7 @@ class Functional(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def functional() -> sl.Classifier:
+def functional() -> sl.Model:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         return sl.as_classifier(Functional(), MEAN, STD)
@@ -124,9 +124,7 @@ NETWORKS = ["googlenet", "mobilenet_v2", "inception_v3", "densenet121", "efficie
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_rules_equal_the_formulas_on_every_network(
-    name: str, embedded: sl.Classifier, functional: sl.Classifier
-) -> None:
+def test_the_rules_equal_the_formulas_on_every_network(name: str, embedded: sl.Model, functional: sl.Model) -> None:
     own = {"efficientnet_lite0": embedded, "functional": functional}
     model = copy.deepcopy(own[name] if name in own else architecture(name)).double()
     images = (torch.rand(1, 3, 64, 64) if name in own else images_for(name)).double()
@@ -167,7 +165,7 @@ def test_a_network_of_two_layers_in_numpy(rule: str) -> None:
     assert relative(found.flatten(), torch.from_numpy(expected)) < 1e-12
 
 
-def test_backprop_changes_nothing_bit_for_bit(embedded: sl.Classifier, functional: sl.Classifier) -> None:
+def test_backprop_changes_nothing_bit_for_bit(embedded: sl.Model, functional: sl.Model) -> None:
     images = torch.rand(2, 3, 64, 64)
     for model in (embedded, functional, architecture("squeezenet1_1")):
         I = images.clone().requires_grad_()

@@ -28,13 +28,13 @@ COVER_SIDE, GAP = 320, 12
 INK = "#171033"
 
 
-def questions(model: sl.Classifier) -> list[str]:
+def questions(model: sl.Model) -> list[str]:
     """What is asked: the top class of each of the first photos."""
     photos = list(sl.sample_photos())[:PHOTOS]
     return [model.top(sl.to_tensor(sl.sample_photo(name)), 1)[0][0].name for name in photos]
 
 
-def maps(model: sl.Classifier, images: Tensor, asked: list[str]) -> dict[str, list[Tensor]]:
+def maps(model: sl.Model, images: Tensor, asked: list[str]) -> dict[str, list[Tensor]]:
     """For each rule the saliency map of every class asked for."""
     return {
         name: [sl.saliency_map(model, images, label, rule=rule)[0].cpu() for label in asked]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from saliency_lib.exercises.check import exercise, expect, near, number, numbers
-from saliency_lib.models.model import Classifier
+from saliency_lib.models.model import Model
 
 
 @exercise("class-gaussian")
@@ -42,7 +42,7 @@ def class_posterior(answer: Any) -> None:
 
 
 @exercise("class-seed")
-def class_seed(answer: Any, model: Classifier) -> None:
+def class_seed(answer: Any, model: Model) -> None:
     """Three images of one class from three seeds, (3, 3, 128, 128)."""
     expect(isinstance(answer, Tensor), "torch.cat the three .image")
     expect(answer.shape == (3, 3, 128, 128), f"expected the shape (3, 3, 128, 128), and got {tuple(answer.shape)}")
@@ -55,7 +55,7 @@ def class_seed(answer: Any, model: Classifier) -> None:
 
 
 @exercise("class-own")
-def class_own(answer: Any, model: Classifier) -> None:
+def class_own(answer: Any, model: Model) -> None:
     """The raw image of the owl under a prior of symmetry, (1, 3, 64, 64)."""
     expect(isinstance(answer, Tensor), "set answer to .raw")
     expect(answer.shape == (1, 3, 64, 64), f"expected the shape (1, 3, 64, 64), and got {tuple(answer.shape)}")

@@ -8,7 +8,7 @@ from torch import Tensor
 from saliency_lib.exercises.check import exercise, expect, near, number, numbers
 from saliency_lib.methods.gradients import saliency_map
 from saliency_lib.methods.maps import rank_correlation
-from saliency_lib.models.model import Classifier
+from saliency_lib.models.model import Model
 from saliency_lib.targets import posterior
 
 WEIGHTS = ((0.2, -0.5, 0.1), (0.3, 0.3, 0.3), (0.0, 0.0, -0.4), (0.6, -0.1, 0.0))
@@ -47,7 +47,7 @@ def difference(answer: Any, gradient: Tensor, pixels: Sequence[tuple[int, int]])
 
 
 @exercise("map-contest")
-def contest(answer: Any, model: Classifier, images: Tensor) -> None:
+def contest(answer: Any, model: Model, images: Tensor) -> None:
     """Rank correlations of the map of S_Egyptian cat - S_tiger cat with the posterior's map and with the score's."""
     given = numbers(answer, 2, "two rank correlations: with the posterior's map, with the score's map")
     cat, tiger = model.index("Egyptian cat"), model.index("tiger cat")

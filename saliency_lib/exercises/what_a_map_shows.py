@@ -7,7 +7,7 @@ from torch import Tensor
 
 from saliency_lib.exercises.check import exercise, expect, near, number, numbers
 from saliency_lib.methods.gradients import saliency_map
-from saliency_lib.models.model import Classifier
+from saliency_lib.models.model import Model
 
 
 @exercise("shows-share")
@@ -39,7 +39,7 @@ def stride(answer: Any) -> None:
 
 
 @exercise("shows-steps")
-def steps(answer: Any, model: Classifier, photo: Tensor, target: Any) -> None:
+def steps(answer: Any, model: Model, photo: Tensor, target: Any) -> None:
     """The mean of nine saliency maps of windows one pixel apart, each moved back; compared away from the border."""
     what = "one map, (224, 224): the average of nine"
     expect(isinstance(answer, Tensor) and answer.numel() == 224**2, what)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from saliency_lib.exercises.check import exercise, expect, near, number, numbers
 from saliency_lib.images import to_tensor
-from saliency_lib.models.model import Classifier
+from saliency_lib.models.model import Model
 
 SIZES = (96, 128, 160, 192, 224, 256, 288, 320)
 
@@ -41,7 +41,7 @@ def posterior_derivative(answer: Any, scores: Tensor) -> None:
 
 
 @exercise("image-size")
-def image_size(answer: Any, model: Classifier, photo: Any) -> None:
+def image_size(answer: Any, model: Model, photo: Any) -> None:
     """The size in pixels at which *espresso* is most probable."""
     given = number(answer, f"one of the sizes {', '.join(map(str, SIZES))}")
     expect(given in SIZES, f"one of the sizes {', '.join(map(str, SIZES))}")

@@ -120,10 +120,6 @@ class Model(nn.Module):
         return self.categories.name(index) if self.categories else self.head.categories_for(index + 1).name(index)
 
 
-Classifier = Model
-"""The name that `Model` had when it was for classes only."""
-
-
 def predictions(scores: Tensor, k: int, head: Head = CLASSES) -> list[list[Prediction]]:
     """The k outputs of highest score for each row of the scores (N, K), best first; all K where k is more.
 
