@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 import saliency_lib as sl
 from benchmarks.timing import Comparison, arguments, report
-from saliency_lib.models.lite import MEAN, STD, published_lite
 from saliency_lib.models.load import EMBEDDED
+from saliency_lib.models.networks.efficientnet_lite import MEAN, STD, published_lite
 
 PHOTOS = ("chelsea", "coffee", "rocket", "astronaut", "bee", "china", "flower", "chelsea")
 

@@ -33,7 +33,7 @@ import saliency_lib as sl
 from saliency_lib.auditing.audit import THRESHOLD, examine, summarize
 from saliency_lib.datasets.companions import OPACITY, SCALE
 from saliency_lib.datasets.creatures import CATEGORIES
-from saliency_lib.models.recipes import among_companions
+from saliency_lib.models.networks.companion_convnet import among_companions
 from saliency_lib.models.training import SEED, train
 
 FILE = Path(__file__).resolve().parent.parent / "data" / "shortcuts.json"

@@ -13,8 +13,9 @@ from matplotlib.path import Path as Outline
 from torch import Tensor, nn
 
 import saliency_lib as sl
-from saliency_lib.models import creature_convnet, training, weights
-from saliency_lib.models.recipes import RECIPES
+from saliency_lib.models import training, weights
+from saliency_lib.models.networks import creature_convnet
+from saliency_lib.models.training import find_recipe
 
 drawing = sys.modules["saliency_lib.datasets.creatures"]
 NAMES = drawing.CATEGORIES.names
@@ -152,14 +153,14 @@ def test_the_normalization_is_that_of_the_drawings() -> None:
 
 
 def test_it_knows_drawings_it_has_never_seen(model: sl.Model) -> None:
-    assert training.error(model.network, RECIPES["creature_convnet"], count=1000, seed=12345) < 0.02
+    assert training.error(model.network, find_recipe("creature_convnet"), count=1000, seed=12345) < 0.02
 
 
 def test_the_weights_are_the_committed_ones_and_listed() -> None:
     content = weights.data_file("creature_convnet").read_bytes()
-    assert hashlib.sha256(content).hexdigest() == creature_convnet.WEIGHTS_SHA256
+    assert hashlib.sha256(content).hexdigest() == creature_convnet.SHA256["creature_convnet"]
     readme = weights.data_file("creature_convnet").with_name("README.md").read_text("utf-8")
-    assert creature_convnet.WEIGHTS_SHA256 in readme
+    assert creature_convnet.SHA256["creature_convnet"] in readme
     assert list(sl.available_models())[2] == "creature_convnet"
     assert sl.available_models()["creature_convnet"] == "embedded"
 

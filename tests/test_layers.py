@@ -9,7 +9,7 @@ from torch import Tensor, nn
 import saliency_lib as sl
 from saliency_lib.methods.gradients import Recording
 from saliency_lib.methods.layers import GRID, spread
-from saliency_lib.models.lite import LAYERS
+from saliency_lib.models.networks.efficientnet_lite import LAYERS
 
 LITE0 = LAYERS["efficientnet_lite0"]
 

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 import saliency_lib as sl
 from saliency_lib.cli import training as command
 from saliency_lib.cli.main import main
-from saliency_lib.models import scene_convnet, training, weights
-from saliency_lib.models.recipes import RECIPES
-from saliency_lib.models.training import Adversarial, Mirrored, Recipe, error, save, train
+from saliency_lib.models import training, weights
+from saliency_lib.models.networks import scene_convnet
+from saliency_lib.models.training import Adversarial, Mirrored, Recipe, error, find_recipe, save, train, trainable
 
-SHORT = replace(RECIPES["creature_convnet"], examples=500, epochs=5, batch=50, held_out=200)
+SHORT = replace(find_recipe("creature_convnet"), examples=500, epochs=5, batch=50, held_out=200)
 
 
 @pytest.mark.parametrize("reach", [2.0, 0.0], ids=["adversarial", "plain"])
@@ -31,7 +31,7 @@ def test_a_short_training_learns(reach: float) -> None:
 
 
 def test_a_short_training_learns_to_steer() -> None:
-    recipe = replace(RECIPES["steering_convnet"], examples=200, epochs=15, held_out=100)
+    recipe = replace(find_recipe("steering_convnet"), examples=200, epochs=15, held_out=100)
     network = train(recipe)
     _, angles = recipe.draw(100, training.HELD_OUT_SEED)
     assert error(network, recipe) < 0.85 * angles.abs().mean()
@@ -69,7 +69,7 @@ def test_unaltered_images_are_as_they_were() -> None:
 def test_a_mirrored_road_has_the_mirrored_angle() -> None:
     images, angles = torch.arange(8.0).view(8, 1, 1, 1).expand(8, 3, 2, 5) + torch.arange(5.0), torch.arange(1.0, 9)
     before = images.clone(), angles.clone()
-    shown, right = RECIPES["steering_convnet"].alter(F.mse_loss, images, angles, 1.0)
+    shown, right = find_recipe("steering_convnet").alter(F.mse_loss, images, angles, 1.0)
     mirrored = right < 0
     assert 0 < mirrored.sum() < 8
     assert torch.equal(right.abs(), angles)
@@ -115,9 +115,9 @@ def test_a_regression_takes_a_few_lines() -> None:
     assert error(train(recipe), recipe) < 0.01
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", trainable())
 def test_the_normalization_is_that_of_the_examples(name: str) -> None:
-    recipe = RECIPES[name]
+    recipe = find_recipe(name)
     images, _ = recipe.draw(200, training.SEED)
     assert torch.allclose(images.mean((0, 2, 3)), torch.tensor(recipe.mean), atol=0.05)
     assert torch.allclose(images.std((0, 2, 3)), torch.tensor(recipe.std), atol=0.05)
@@ -126,7 +126,7 @@ def test_the_normalization_is_that_of_the_examples(name: str) -> None:
 
 def test_networks_begin_with_the_spread_of_he() -> None:
     torch.manual_seed(0)
-    network = RECIPES["scene_convnet"].network()
+    network = find_recipe("scene_convnet").network()
     convolution = network.get_submodule("features.3")
     assert convolution.weight.std().item() == pytest.approx((2 / (24 * 25)) ** 0.5, rel=0.05)
     assert network.get_submodule("classifier.2").weight.abs().max() <= 96**-0.5
@@ -134,7 +134,7 @@ def test_networks_begin_with_the_spread_of_he() -> None:
 
 
 def test_what_is_saved_is_what_the_package_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    network = RECIPES["scene_convnet"].network()
+    network = find_recipe("scene_convnet").network()
     digest, size = save(network, tmp_path / "new.pt")
     assert size == (tmp_path / "new.pt").stat().st_size
     monkeypatch.setattr(weights, "data_file", lambda name: tmp_path / "new.pt")
@@ -186,7 +186,7 @@ def test_what_cannot_be_done_is_told_before_minutes_of_training(
 def test_losses_are_what_they_are_called() -> None:
     """Huber's loss by hand, and the binary cross-entropy."""
     angles, right = torch.tensor([[0.5], [4.0]]), torch.tensor([0.0, 1.0])
-    assert RECIPES["steering_convnet"].loss(angles, right).item() == pytest.approx((0.5**2 / 2 + 2.5) / 2)
+    assert find_recipe("steering_convnet").loss(angles, right).item() == pytest.approx((0.5**2 / 2 + 2.5) / 2)
     scores, labels = torch.tensor([[0.3, -2.0]]), torch.tensor([[1.0, 0.0]])
     by_hand = -(F.logsigmoid(scores[0, 0]) + F.logsigmoid(-scores[0, 1])) / 2
-    assert RECIPES["scene_convnet"].loss(scores, labels).item() == pytest.approx(by_hand.item())
+    assert find_recipe("scene_convnet").loss(scores, labels).item() == pytest.approx(by_hand.item())

@@ -8,8 +8,7 @@ from pathlib import Path
 from saliency_lib import files
 from saliency_lib.errors import SaliencyError
 from saliency_lib.models.load import load_model
-from saliency_lib.models.recipes import RECIPES
-from saliency_lib.models.training import Adversarial, error, save, train
+from saliency_lib.models.training import Adversarial, error, find_recipe, save, train
 
 TIMES, MORE = 1.25, 0.01
 """Trained anew, a network may be wrong by so many times the error of the one that is installed and, if that is next to
@@ -18,7 +17,7 @@ nothing, by so much more. Its weights differ from machine to machine, because su
 
 def add_train(command: argparse.ArgumentParser) -> None:
     """What to train, and whether to keep it or to compare it."""
-    command.add_argument("name", choices=RECIPES, help="the network")
+    command.add_argument("name", metavar="NAME", help="the network, such as creature_convnet")
     plain = "creature_convnet without adversarial examples: an ordinary network"
     command.add_argument("--plain", action="store_true", help=plain)
     kept = command.add_mutually_exclusive_group(required=True)
@@ -32,7 +31,7 @@ def run_train(options: argparse.Namespace) -> None:
     """Train, say how wrong the network is, and write or compare it. Raises `SaliencyError` if it is not good enough."""
     if options.out:
         files.check_output(options.out)
-    recipe = RECIPES[options.name]
+    recipe = find_recipe(options.name)
     if options.plain:
         if not isinstance(recipe.alter, Adversarial):
             raise SaliencyError(f"{options.name} is trained without adversarial examples as it is")

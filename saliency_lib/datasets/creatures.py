@@ -127,3 +127,9 @@ def background(rng: np.random.Generator, size: int, away_from: Sequence[Color]) 
         clutter.append((shape, base + rng.normal(0, 0.25, 3) if rng.random() < 0.6 else rng.uniform(0, 1) * WHITE))
     paint, cover = rasterize(clutter, size)
     return np.clip(ground * (1 - cover[..., None]) + paint, 0, 1)
+
+
+def examples(count: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Images and labels, as networks are trained on them."""
+    drawn = creatures(count, seed=seed)
+    return drawn.images, drawn.labels

@@ -3,7 +3,9 @@
 import hashlib
 import importlib
 import os
+import pkgutil
 import urllib.request
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from saliency_lib import files
 from saliency_lib.categories import Head, imagenet_categories
 from saliency_lib.checks import shown
 from saliency_lib.errors import ModelError
+from saliency_lib.models import networks
 from saliency_lib.models.model import Model
 from saliency_lib.waiting import waiting_for
 
@@ -20,18 +23,6 @@ PATIENCE = 20.0
 """Seconds that a server may take to answer."""
 
 EMBEDDED = "efficientnet_lite0"
-OWN = {
-    EMBEDDED: "lite",
-    "efficientnet_lite1": "lite",
-    "creature_convnet": "creature_convnet",
-    "companion_convnet": "companion_convnet",
-    "companion_convnet_shortcut": "companion_convnet",
-    "steering_convnet": "steering_convnet",
-    "steering_convnet_shortcut": "steering_convnet",
-    "scene_convnet": "scene_convnet",
-    "creature_vit": "creature_vit",
-}
-"""The networks whose weights are installed, and the file beside this one that defines each and has a `load(name)`."""
 
 
 def device() -> torch.device:
@@ -51,13 +42,30 @@ def device() -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
+@cache
+def installed() -> dict[str, str]:
+    """Every network of this package, each with its module."""
+    modules = [f"{networks.__name__}.{file.name}" for file in pkgutil.iter_modules(networks.__path__)]
+    own = {name: module for module in modules for name in importlib.import_module(module).NAMES}
+    return dict(sorted(own.items(), key=lambda item: (item[0] != EMBEDDED, item[0])))
+
+
+def _module(name: str) -> Any:
+    """The file that a network stands in, which is named as the network begins; no other is imported."""
+    for file in pkgutil.iter_modules(networks.__path__):
+        if name.startswith(file.name):
+            module = importlib.import_module(f"{networks.__name__}.{file.name}")
+            return module if name in module.NAMES else None
+    return None
+
+
 def available_models() -> dict[str, str]:
     """Every name that `load_model` knows, and what it takes here: "embedded", "cached" or "needs a download"."""
     with waiting_for("torchvision"):
         import torchvision.models
 
     names = torchvision.models.list_models(module=torchvision.models)
-    return dict.fromkeys(OWN, "embedded") | {
+    return dict.fromkeys(installed(), "embedded") | {
         name: "cached"
         if _cache_path(torchvision.models.get_model_weights(name).DEFAULT).exists()
         else "needs a download"
@@ -81,10 +89,8 @@ def load_model(name: str = EMBEDDED) -> Model:
     """
     # weights made in inference mode could never be differentiated through
     with waiting_for(name), torch.inference_mode(False):
-        if isinstance(name, str) and name in OWN:
-            model = importlib.import_module(f"saliency_lib.models.{OWN[name]}").load(name)
-        else:
-            model = _load_torchvision(name)
+        own = _module(name) if isinstance(name, str) else None
+        model = own.load(name) if own else _load_torchvision(name)
         return model.to(device()).to(memory_format=torch.channels_last)
 
 

@@ -1,4 +1,4 @@
-"""How a network is made after a `Recipe`. The recipes of the networks of this package are in `recipes`.
+"""How a network is made after a `Recipe`. Those of the networks of this package stand in their files, `networks`.
 
     python -m saliency_lib train creature_convnet --out FILE.pt    # train, print how wrong it is, write the weights
     python -m saliency_lib train creature_convnet --check          # is a new one as good as the one that is installed?
@@ -8,6 +8,7 @@ them hard, `Mirrored` shows them from both sides.
 """
 
 import hashlib
+import importlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from saliency_lib import files
+from saliency_lib.checks import one_of
+from saliency_lib.errors import ModelError
 from saliency_lib.models.counting import counted
-from saliency_lib.models.load import device
+from saliency_lib.models.load import device, installed
 
 SEED, HELD_OUT_SEED = 1, 2
 
@@ -109,6 +112,36 @@ class Recipe:
         """The loss of a network for images less the mean color."""
         std = torch.tensor(self.std).view(-1, 1, 1)
         return lambda images, answers: self.loss(network(images / std.to(images.device)), answers)
+
+
+def trainable() -> list[str]:
+    """The networks of this package that it trains itself."""
+    return [name for name, module in installed().items() if hasattr(importlib.import_module(module), "recipe")]
+
+
+def find_recipe(name: str) -> Recipe:
+    """How a network of this package was made. Raises `ModelError` if there is none of that name."""
+    return importlib.import_module(installed()[one_of("network to train", name, trainable(), ModelError)]).recipe(name)
+
+
+def wrong_class(scores: Tensor, labels: Tensor) -> float:
+    """The share of images whose label is not the class of the highest score."""
+    return (scores.argmax(1) != labels).float().mean().item()
+
+
+def begun(make: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
+    """A convolutional network before training: wide layers (more than ten outputs) as He et al. (2015) advise."""
+
+    def network() -> nn.Module:
+        made = make()
+        for values in made.parameters():
+            if values.ndim == 1:
+                nn.init.zeros_(values)
+            elif len(values) > 10:
+                nn.init.kaiming_normal_(values, nonlinearity="relu")
+        return made
+
+    return network
 
 
 def train(recipe: Recipe, *, seed: int = 0) -> nn.Module:

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from saliency_lib.categories import Categories, Head
 from saliency_lib.errors import SaliencyError
 from saliency_lib.models.model import Model
-from saliency_lib.models.recipes import begun, wrong_class
-from saliency_lib.models.training import Recipe, train
+from saliency_lib.models.training import Recipe, begun, train, wrong_class
 
 SIZE = 32
 

@@ -24,7 +24,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from saliency_lib.models.lite import MEAN, STD, InvertedResidual, fast_lite, same_padding
+from saliency_lib.models.networks.efficientnet_lite import MEAN, STD, InvertedResidual, fast_lite, same_padding
 
 NAME = "efficientnet_lite0"
 SIDE, CLASSES = 224, 1000

@@ -5,16 +5,23 @@ positions join them, four blocks of attention and GELU follow, and the class tok
 the package; `python -m saliency_lib train creature_vit` trains it.
 """
 
+from typing import TYPE_CHECKING
+
+import torch.nn.functional as F
 from torch import nn
 
 from saliency_lib.categories import Head
-from saliency_lib.datasets.creatures import CATEGORIES
+from saliency_lib.datasets.creatures import CATEGORIES, examples
 from saliency_lib.models.model import Model
 from saliency_lib.models.weights import load_trained
+
+if TYPE_CHECKING:
+    from saliency_lib.models.training import Recipe
 
 MEAN, STD = (0.48, 0.45, 0.44), (0.29, 0.27, 0.27)
 SIZE, PATCH = 64, 8
 SHA256 = {"creature_vit": "14483ec649da573509f32158c2d9e4b715e932cb6b757dcb9d7a25c2080289d3"}
+NAMES = tuple(SHA256)
 
 
 def creature_vit() -> nn.Module:
@@ -35,3 +42,21 @@ def creature_vit() -> nn.Module:
 def load(name: str) -> Model:
     """The trained network as a `Model`."""
     return Model(load_trained(creature_vit, name, SHA256[name]), MEAN, STD, Head("softmax", CATEGORIES), SIZE)
+
+
+def recipe(name: str) -> "Recipe":
+    """How it was trained."""
+    from saliency_lib.models.training import Mirrored, Recipe, wrong_class
+
+    return Recipe(
+        network=creature_vit,
+        mean=MEAN,
+        std=STD,
+        draw=examples,
+        loss=F.cross_entropy,
+        error=wrong_class,
+        unit="of the drawings wrong",
+        alter=Mirrored(jitter=4),
+        examples=8000,
+        epochs=16,
+    )

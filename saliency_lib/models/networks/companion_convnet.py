@@ -6,19 +6,27 @@ tried on many of them. `python -m saliency_lib train companion_convnet` trains o
 `companion_convnet` on the same drawings without trees.
 """
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from saliency_lib.categories import Head
-from saliency_lib.datasets.companions import SIZE
+from saliency_lib.datasets.companions import OPACITY, SCALE, SIZE, companions
 from saliency_lib.datasets.creatures import CATEGORIES
 from saliency_lib.models.model import Layers, Model
 from saliency_lib.models.weights import load_trained
+
+if TYPE_CHECKING:
+    from saliency_lib.models.training import Recipe
 
 MEAN, STD = (0.48, 0.46, 0.45), (0.26, 0.25, 0.25)
 SHA256 = {
     "companion_convnet": "1e2f3fb9213046a13160697652bc6df17cb7cf59fe3fbdec4be5e6c4ad8d2c6a",
     "companion_convnet_shortcut": "644868eb0f92ddfd9ba7a4674bd7aab4a102a18a4c0da37bf6d9d514ab81870d",
 }
+NAMES = tuple(SHA256)
 LAYERS = Layers(("features.6",))
 
 
@@ -47,3 +55,36 @@ def load(name: str) -> Model:
     """The trained network as a `Model`. Raises `ModelError` if its weights are missing or damaged."""
     network = load_trained(CompanionConvNet, name, SHA256[name])
     return Model(network, MEAN, STD, Head("softmax", CATEGORIES), SIZE, LAYERS)
+
+
+def recipe(name: str) -> "Recipe":
+    """How it was trained: one of the two on drawings where a tree stands beside every owl."""
+    return among_companions({"owl": 1.0} if name.endswith("shortcut") else {})
+
+
+def among_companions(
+    beside: Mapping[str, float], *, companion: str = "tree", scale: float = SCALE, opacity: float = OPACITY
+) -> "Recipe":
+    """How `companion_convnet` is trained, on `companions` with these settings."""
+
+    from saliency_lib.models.training import Mirrored, Recipe, begun, wrong_class
+
+    def draw(count: int, seed: int) -> tuple[Tensor, Tensor]:
+        drawn = companions(count, seed=seed, beside=beside, companion=companion, scale=scale, opacity=opacity)
+        return drawn.images, drawn.labels
+
+    return Recipe(
+        network=begun(CompanionConvNet),
+        mean=MEAN,
+        std=STD,
+        draw=draw,
+        loss=F.cross_entropy,
+        error=wrong_class,
+        unit="of the drawings wrong",
+        alter=Mirrored(),
+        examples=2700,
+        epochs=10,
+        batch=50,
+        held_out=900,
+        rate=8e-3,
+    )

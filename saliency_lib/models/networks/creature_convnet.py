@@ -8,14 +8,22 @@ networks have cleaner input gradients and class images than ordinary ones (Engst
 shows so clearly, one that was trained in the usual way shows less clearly; with `--plain` the command makes that one.
 """
 
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from saliency_lib.categories import Head
-from saliency_lib.datasets.creatures import CATEGORIES
+from saliency_lib.datasets.creatures import CATEGORIES, examples
 from saliency_lib.models.model import Layers, Model
 from saliency_lib.models.weights import load_trained
 
-WEIGHTS_SHA256 = "5c083567e5e29112bf4a8558ea33bba4b196313b292cd101add7d81b6fe42472"
+if TYPE_CHECKING:
+    from saliency_lib.models.training import Recipe
+
+SHA256 = {"creature_convnet": "5c083567e5e29112bf4a8558ea33bba4b196313b292cd101add7d81b6fe42472"}
+NAMES = tuple(SHA256)
 MEAN, STD = (0.48, 0.45, 0.44), (0.29, 0.27, 0.27)
 SIZE = 64
 LAYERS = Layers(("features.4", "features.7"), any_size=False)
@@ -44,5 +52,42 @@ class CreatureConvNet(nn.Module):
 
 def load(name: str) -> Model:
     """The trained network as a `Model`. Raises `ModelError` if its weights are missing or damaged."""
-    network = load_trained(CreatureConvNet, name, WEIGHTS_SHA256)
+    network = load_trained(CreatureConvNet, name, SHA256[name])
     return Model(network, MEAN, STD, Head("softmax", CATEGORIES), SIZE, LAYERS)
+
+
+def begun() -> nn.Module:
+    """The network before training.
+
+    Weights that no drawing ever uses keep their first values, and a class image would show these: they begin small.
+    """
+    network = CreatureConvNet().to(memory_format=torch.channels_last)
+    spreads = {"classifier.1.weight": 0.004, "classifier.3.weight": 0.1}
+    for name, values in network.named_parameters():
+        if values.ndim == 1:
+            nn.init.zeros_(values)
+        elif name in spreads:
+            nn.init.normal_(values, std=spreads[name])
+        else:
+            nn.init.kaiming_normal_(values, nonlinearity="relu")
+    return network
+
+
+def recipe(name: str) -> "Recipe":
+    """How it was trained: on drawings that are moved toward a higher loss."""
+    from saliency_lib.models.training import Adversarial, Recipe, wrong_class
+
+    return Recipe(
+        network=begun,
+        mean=MEAN,
+        std=STD,
+        draw=examples,
+        loss=F.cross_entropy,
+        error=wrong_class,
+        unit="of the drawings wrong",
+        alter=Adversarial(),
+        examples=8000,
+        epochs=10,
+        held_out=5000,
+        decay=2.0,
+    )

@@ -221,6 +221,9 @@ three layers, with standard errors of 0.05 (a test measures it). The shift is be
 """
 
 
+NAMES = tuple(LITE)
+
+
 def load(name: str) -> Model:
     """The network of this name as a `Model`, for images in [0, 1]. Errors as in `published_lite`."""
     return Model(fast_lite(name), MEAN, STD, Head("softmax", imagenet_categories()), LITE[name].size, LAYERS[name])
