@@ -9,10 +9,8 @@ import html
 import shutil
 from pathlib import Path
 
-from tools.citations import Bibliography
 from tools.course.deck import pictures
 from tools.labels import labels
-from tools.markdown import Markdown
 from tools.project import Project
 from tools.tidy import read, replace
 
@@ -38,10 +36,9 @@ def write(project: Project) -> Path:
     folder = project.root / "_build" / "figures"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    known, works = labels(project), Bibliography(project.root / "reference" / "references.bib")
+    known = labels(project)
     items = []
     for chapter in project.chapters:
-        markdown = Markdown(project, chapter, known, works)
         for cell in read(chapter).cells:
             figure = cell.metadata.get("mystnb", {}).get("figure")
             shown = pictures(cell, cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")) if figure else []
@@ -49,8 +46,8 @@ def write(project: Project) -> Path:
                 name = figure["name"] + (f"-{number + 1}" if len(shown) > 1 else "")
                 path = folder / f"{name}.{source.partition('image/')[2].partition(';')[0]}"
                 path.write_bytes(base64.b64decode(source.partition("base64,")[2]))
-                caption = html.escape(markdown.caption(figure["name"], "").strip())
-                items.append(f'<li><img src="{path.name}" alt="{html.escape(alt)}"><br>{caption} {path.name}</li>')
+                called = html.escape(known[figure["name"]].name)
+                items.append(f'<li><img src="{path.name}" alt="{html.escape(alt)}"><br>{called}: {path.name}</li>')
     replace(folder / "index.html", SHEET.format(items="\n".join(items)))
     replace(folder / "LICENSE.txt", LICENSE.format(address=project.repository))
     print(f"{len(items)} figures are in {folder}; index.html shows them all.")
