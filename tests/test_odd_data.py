@@ -22,6 +22,14 @@ TEXT = (
 )
 
 
+BOMB = (
+    '<!DOCTYPE a [<!ENTITY a "aaaaaaaaaa">'
+    + "".join(f'<!ENTITY {chr(98 + i)} "{f"&{chr(97 + i)};" * 10}">' for i in range(9))
+    + "]><annotation>&j;</annotation>"
+)
+"""Ten letters, ten times ten times."""
+
+
 def build(folder: Path, shade: int = 0) -> Path:
     """Five small images in the official layout, with ten classes: those of the creatures."""
     for kind in ("Data", "Annotations"):
@@ -84,6 +92,11 @@ def declared(encoding: str) -> Callable[[Path], object]:
         (declared("shift_jis"), "multi-byte encodings are not supported"),
         (declared("martian"), "unknown encoding"),
         (declared("utf-16"), ""),
+        (lambda path: path.write_text(BOMB), ""),
+        (
+            lambda path: path.write_text('<!DOCTYPE a [<!ENTITY x SYSTEM "/etc/passwd">]><annotation>&x;</annotation>'),
+            "",
+        ),
         (pipe, "pipe or a device"),
         (lambda path: path.write_bytes(b""), "no element found"),
         (lambda path: path.write_bytes(bytes(range(256)) * 9), "not well-formed"),
@@ -121,6 +134,17 @@ def test_a_name_that_is_no_utf8_is_spelled_out(data: Path, out: Path) -> None:
     before = out.read_bytes()
     assert run(data, out) == result
     assert out.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"n00 a\nn00 b\n", bytes(range(256)), b"\0" * 99])
+def test_a_mapping_that_is_none(data: Path, out: Path, content: bytes) -> None:
+    (data / "LOC_synset_mapping.txt").write_bytes(content)
+    before = [path.name for path in data.iterdir()]
+    try:
+        assert run(data, out)["n"] == 0
+    except sl.SaliencyError as error:
+        says(error)
+    assert [path.name for path in data.iterdir()] == before
 
 
 def test_a_pipe_in_the_place_of_the_mapping_or_an_image(data: Path, out: Path) -> None:

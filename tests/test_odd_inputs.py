@@ -1,6 +1,16 @@
-"""A sample of the odd inputs that `benchmarks.odd_inputs` tries, and the vocabulary of arguments by generated ones."""
+"""Odd values for every argument of the package, odd photos, odd commands: a right answer, or one sentence.
 
-import warnings
+One argument at a time is replaced in a call that is right. What the argument may be is said by a kind; everything else
+has to be refused. What methods owe is in `test_contract`, what folders and results may be in `test_odd_data`.
+"""
+
+import math
+import os
+import random
+from collections.abc import Callable
+from functools import partial
+from io import BytesIO
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +21,12 @@ from helpers import says
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from torch import Tensor, nn
 
 import saliency_lib as sl
-from benchmarks.odd_inputs import GOOD, Case, cases, outcome
-from saliency_lib import checks
+from saliency_lib import checks, plots, widgets
+from saliency_lib.class_images import priors
+from saliency_lib.cli import main
 
 ANYTHING = st.one_of(
     st.none(),
@@ -34,48 +46,366 @@ ANYTHING = st.one_of(
 )
 
 
-def sample(folder: Path) -> list[Case]:
-    """Every so many-th case of each room."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # nested tensors announce themselves
-        every = cases(folder)
-    package = [case for case in every if case.room == "package"]
-    steps = {"photos": 4, "server": 3, "evaluation": 9, "commands": 60}
-    return package[::29] + [c for room, step in steps.items() for c in [c for c in every if c.room == room][::step]]
+class Broken:
+    """An object that cannot even describe itself."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no")
 
 
-def test_a_sample_of_odd_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TQDM_DISABLE", "1")
-    chosen = sample(tmp_path)
-    assert len(chosen) > 200
-    found = {f"{case.room}: {case.title}": outcome(case) for case in chosen}
-    assert {title: what for title, what in found.items() if what[0] not in GOOD} == {}
-    assert sum(kind == "clear" for kind, _ in found.values()) > 100
-    assert sum(kind == "right" for kind, _ in found.values()) > 50
+def values() -> dict[str, Any]:
+    """Odd values by name, made anew: some are used up by looking at them."""
+    found: dict[str, Any] = {
+        "None": None,
+        "True": True,
+        "0": 0,
+        "1": 1,
+        "-1": -1,
+        "2.5": 2.5,
+        "nan": math.nan,
+        "inf": math.inf,
+        "1e400 as int": 10**400,
+        "10**9": 10**9,
+        "10**30": 10**30,
+        "empty text": "",
+        "text": "no such thing",
+        "half a letter": "\ud800",
+        "a megabyte of text": "x" * 10**6,
+        "bytes": b"bytes",
+        "empty list": [],
+        "nested list": [[1], [2, 3]],
+        "list of None": [None],
+        "a set": {1},
+        "a mapping": {"a": 1},
+        "an object": Broken(),
+        "a class": int,
+        "a generator": (i for i in range(3)),
+        "np.int64": np.int64(1),
+        "np.float32": np.float32(0.5),
+        "NaN array": np.full(4, np.nan),
+        "array of objects": np.array([None, "x"], dtype=object),
+        "an image": Image.new("RGB", (4, 4)),
+        "a module": nn.Identity(),
+        "empty tensor": torch.empty(0),
+        "a number's tensor": torch.tensor(1),
+        "images": torch.rand(2, 3, 16, 16),
+        "NaN images": torch.full((2, 3, 16, 16), math.nan),
+        "images of 0 to 255": torch.randint(0, 256, (2, 3, 16, 16)),
+        "sparse": torch.rand(2, 3, 16, 16).to_sparse(),
+        "meta": torch.rand(2, 3, 16, 16, device="meta"),
+        "float8": torch.rand(2, 3, 16, 16).to(torch.float8_e4m3fn),
+        "complex": torch.rand(2, 3, 16, 16) + 1j,
+        "bool": torch.rand(2, 3, 16, 16) > 0.5,
+        "nested tensor": torch.nested.nested_tensor([torch.rand(2, 2), torch.rand(3, 2)]),
+    }
+    return found
 
 
-def test_there_are_more_than_fifteen_hundred(tmp_path: Path) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        titles = [f"{case.room}: {case.title}" for case in cases(tmp_path)]
-    assert len(titles) > 1500
-    assert {title.split(":")[0] for title in titles} == {"package", "photos", "commands", "evaluation", "server"}
+# --- kinds: whether a value is what an argument may be ---------------------------------------------------------------
+
+Kind = Callable[[Any], bool]
 
 
-def test_an_outcome_is_told_apart(tmp_path: Path) -> None:
-    """The table can fail: every kind of outcome that a case can have is seen as what it is."""
+def whole(least: float = 0, most: float = math.inf) -> Kind:
+    """A whole number within limits, by whatever type."""
 
-    def refuse() -> None:
-        raise sl.SaliencyError("no")
+    def kind(value: Any) -> bool:
+        if isinstance(value, Tensor | np.ndarray):
+            value = value.item() if value.shape == () else None
+        return isinstance(value, int | np.integer) and not isinstance(value, bool) and least <= int(value) <= most
 
-    def long() -> None:
-        raise sl.SaliencyError("")
+    return kind
 
-    assert outcome(Case("x", "x", lambda: 1))[0] == "right"
-    assert outcome(Case("x", "x", lambda: 1, lambda found: False))[0] == "wrong"
-    assert outcome(Case("x", "x", refuse))[0] == "clear"
-    assert outcome(Case("x", "x", long))[0] == "frames"
-    assert outcome(Case("x", "x", lambda: 1 / 0))[0] == "frames"
+
+def real(least: float = -math.inf, most: float = math.inf) -> Kind:
+    """A finite number within limits."""
+
+    def kind(value: Any) -> bool:
+        value = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
+        number = isinstance(value, Real) and not isinstance(value, bool)
+        return number and abs(value) < 1e18 and least <= value <= most
+
+    return kind
+
+
+def plain(value: Any) -> bool:
+    """A tensor of numbers in memory."""
+    return isinstance(value, Tensor) and value.layout == torch.strided and not (value.is_meta or value.is_nested)
+
+
+def full(value: Any) -> bool:
+    """Floating-point numbers like the images; NaN may stay NaN."""
+    return plain(value) and value.ndim == 4 and value.dtype == torch.float32
+
+
+def images(value: Any) -> bool:
+    """Images in [0, 1]."""
+    return full(value) and bool(((value >= 0) & (value <= 1)).all())
+
+
+def ordered(value: Any) -> bool:
+    """Numbers in the shape of the images; flags have an order too."""
+    return (
+        plain(value)
+        and value.shape == (2, 3, 16, 16)
+        and not (value.is_complex() or value.dtype.itemsize < 1)
+        and (value.dtype != torch.float8_e4m3fn)
+    )
+
+
+def empty(value: Any) -> bool:
+    """An empty collection of names, by whatever type."""
+    return isinstance(value, list | dict | set) and not value
+
+
+def three(value: Any) -> bool:
+    """The generator among the odd values gives three numbers, as many as there are channels."""
+    return hasattr(value, "__next__")
+
+
+def either(*kinds: Kind) -> Kind:
+    return lambda value: any(kind(value) for kind in kinds)
+
+
+def never(value: Any) -> bool:
+    return False
+
+
+def none(value: Any) -> bool:
+    return value is None
+
+
+def photo(value: Any) -> bool:
+    return isinstance(value, Image.Image)
+
+
+def module(value: Any) -> bool:
+    return isinstance(value, nn.Module)
+
+
+def one_set(value: Any) -> bool:
+    """The set of the number one, which is a list of numbers as good as any."""
+    return isinstance(value, set) and value == {1}
+
+
+COUNT, SEED, SHARE, POSITIVE = whole(1, 10**6), whole(0, 2**63 - 1), real(0, 1), real(0)
+TARGET = either(none, whole(0, 4))
+RULE = either(none, callable)
+
+
+def _net() -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        layers = nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 5)
+        return nn.Sequential(*layers).eval()
+
+
+NET, I = _net(), torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+BASIC: dict[str, Any] = {"model": NET, "images": I}
+MAP, PHOTO = torch.rand(16, 16, generator=torch.Generator().manual_seed(1)), sl.to_image(I[0])
+PIECES = torch.arange(256).view(1, 16, 16) // 64
+WHERE: dict[str, Any] = {"image": PHOTO, "saliency": MAP, "part": "whole"}
+COMMON: dict[str, Kind] = {"model": module, "images": images, "target": TARGET}
+CLIMB = {"model": NET, "target": 1, "steps": 2, "size": 16, "progress": False}
+FRAMES = {"frames": [PHOTO] * 2, "labels": ["a", "b"], "name": "n", "alt": "a"}
+NAMES, MODEL = sl.Categories(["owl", "cat", "dog"]), sl.as_classifier(NET, size=16)
+
+ASKED: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, Kind]]] = {
+    "input_gradient": (sl.input_gradient, BASIC, COMMON | {"rule": RULE}),
+    "saliency_map": (sl.saliency_map, BASIC, COMMON | {"rule": RULE}),
+    "top_class_maps": (sl.top_class_maps, {"model": NET, "image": I[:1]}, {"image": never, "k": whole(1)}),
+    "linear_approximation": (sl.linear_approximation, BASIC, COMMON),
+    "smoothgrad": (sl.smoothgrad, BASIC | {"samples": 2},
+        {"samples": COUNT, "noise": POSITIVE, "seed": SEED, "batch_size": COUNT}),
+    "integrated_gradients": (sl.integrated_gradients, BASIC | {"steps": 2},
+        {"steps": COUNT, "quadrature": never, "baseline": images}),
+    "adaptive": (partial(sl.integrated_gradients, quadrature="adaptive"), BASIC, {"steps": whole(2, 1000)}),
+    "completeness_gap": (sl.completeness_gap, BASIC | {"attribution": I}, {"attribution": full}),
+    "occlusion": (sl.occlusion, BASIC,
+        {"patch": either(none, whole(1, 16)), "stride": either(none, whole(1, 1)), "value": either(real(), three)}),
+    "lime": (sl.lime, BASIC | {"samples": 12, "segments": PIECES},
+        {"samples": whole(2, 10**6), "sigma": real(1e-3), "alpha": POSITIVE, "segments": none}),
+    "shap": (sl.shap, BASIC | {"samples": 12, "segments": PIECES},
+        {"samples": whole(2, 10**6), "segments": none, "baseline": images}),
+    "balance": (sl.balance, BASIC | {"reference": I * 0, "steps": 2}, {"reference": images, "steps": COUNT}),
+    "deconvnet_reconstruction": (sl.deconvnet_reconstruction, BASIC, COMMON | {"rule": RULE}),
+    "activations": (sl.activations, BASIC | {"layers": ["0"]}, {"layers": empty}),
+    "reduce_channels": (sl.reduce_channels, {"gradient": I}, {"gradient": full, "how": never}),
+    "rank_correlation": (sl.rank_correlation, {"a": I, "b": I}, {"a": ordered, "b": ordered}),
+    "relu_rule": (sl.relu_rule, {"rule": "guided"}, {"rule": callable, "others": never}),
+    "class_image": (sl.class_image, CLIMB, {
+        "target": either(whole(0, 4), one_set, three), "steps": either(none, COUNT),
+        "step_size": either(none, POSITIVE),
+        "l2": either(none, POSITIVE), "start": none, "optimizer": none, "size": either(none, whole(3, 8000)),
+        "seed": SEED,
+    }),
+    "Jitter": (priors.Jitter, {}, {"pixels": whole()}),
+    "Blur": (priors.Blur, {}, {"sigma": POSITIVE}),
+    "TotalVariation": (priors.TotalVariation, {}, {"weight": POSITIVE}),
+    "localize": (sl.localize, WHERE,
+        {"image": photo, "saliency": never, "part": none, "foreground": SHARE, "background": real(0, 0.95),
+         "size": whole(1, 10**4)}),
+    "threshold_box": (sl.threshold_box, WHERE,
+        {"image": photo, "saliency": never, "part": none, "threshold": either(real(1e-9, 1), one_set)}),
+    "box_iou": (sl.box_iou, {"a": (0, 0, 1, 1), "b": (0, 0, 1, 2)}, {"a": never, "b": never}),
+    "to_tensor": (sl.to_tensor, {"image": PHOTO}, {"image": photo, "size": whole(1, 8000), "channels": whole(1, 1)}),
+    "to_image": (sl.to_image, {}, {"images": never}),
+    "load_image": (sl.load_image, {}, {"source": photo}),
+    "sample_photo": (sl.sample_photo, {}, {"name": never}),
+    "creatures": (sl.creatures, {"count": 1},
+        {"count": whole(1, 100), "seed": whole(), "size": whole(16, 500), "kind": either(none, whole(0, 9))}),
+    "scenes": (sl.scenes, {"count": 1}, {"count": whole(1, 100), "seed": whole()}),
+    "roads": (sl.roads, {"count": 1}, {"count": whole(1, 100), "seed": whole(), "without": empty, "moved": none}),
+    "Categories": (sl.Categories, {}, {"names": empty}),
+    "Categories.index": (NAMES.index, {}, {"target": whole(0, 2)}),
+    "Categories.name": (NAMES.name, {}, {"index": whole(0, 2)}),
+    "Head": (sl.Head, {}, {"kind": never, "names": none}),
+    "as_model": (sl.as_model, {"module": NET, "mean": [0.5] * 3, "std": [0.5] * 3},
+        {"module": module, "mean": three, "std": one_set, "size": whole(1, 8000), "head": never}),
+    "Model.top": (MODEL.top, {"images": I}, {"images": images, "k": whole(1)}),
+    "Model.index": (MODEL.index, {}, {"target": whole(0, 999)}),
+    "unit": (sl.unit, {"layer": "0", "channel": 1}, {"channel": whole(), "position": none}),
+    "unit as target": (lambda channel: sl.saliency_map(NET, I, sl.unit("0", channel)), {}, {"channel": whole(0, 3)}),
+    "weighted": (sl.weighted, {}, {"terms": lambda value: isinstance(value, dict) and len(value) > 0}),
+    "load_model": (sl.load_model, {}, {"name": never}),
+    "find_method": (sl.find_method, {}, {"name": never}),
+    "check": (sl.check, {"name": "three-scores", "answer": None}, {"name": never}),
+    "plots.grid": (plots.grid, {"pictures": {"a": PHOTO}},
+        {"pictures": never, "columns": either(none, whole(1)), "top": either(none, POSITIVE), "size": real(0.1, 50)}),
+    "plots.colorize": (plots.colorize, {"saliency": MAP}, {"saliency": never, "top": either(none, POSITIVE)}),
+    "plots.overlay": (plots.overlay, {"image": PHOTO, "saliency": MAP}, {"image": never, "saliency": never}),
+    "plots.signed": (lambda gradient: plots.signed(gradient).to_image(), {}, {"gradient": full}),
+    "frame_player": (widgets.frame_player, FRAMES,
+        {"frames": never, "labels": never, "start": either(none, whole(0, 1)), "width": whole(1, 10**4),
+         "quality": whole(1, 100)}),
+}  # fmt: skip
+"""Functions, arguments that are right, and what may take the place of one of them."""
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ASKED)
+def test_an_argument_is_of_its_kind_or_refused(name: str) -> None:
+    function, right, kinds = ASKED[name]
+    tensors = [value for value in right.values() if isinstance(value, Tensor)]
+    before = [tensor.clone() for tensor in tensors]
+    for argument, may in kinds.items():
+        for title, value in values().items():
+            try:
+                function(**right | {argument: value})
+            except sl.SaliencyError as error:
+                says(error)
+            else:
+                assert may(value), f"{argument} = {title} is accepted"
+            assert all(map(torch.equal, tensors, before))
+
+
+# --- photos and commands ---------------------------------------------------------------------------------------------
+
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
+
+
+def encoded(form: str) -> bytes:
+    buffer = BytesIO()
+    sl.sample_photo("coffee").resize((40, 30)).save(buffer, form)
+    return buffer.getvalue()
+
+
+def loaded(path: Path, content: bytes) -> None:
+    """A photo of this content is one, or refused in a sentence."""
+    path.write_bytes(content)
+    try:
+        found = sl.load_image(path)
+    except sl.ImageError as error:
+        says(error)
+    else:
+        assert found.mode == "RGB"
+        assert min(found.size) > 0
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_photos_that_are_cut_short_or_damaged(form: str, tmp_path: Path) -> None:
+    content, chance = encoded(form), random.Random(0)
+    for step in range(12):
+        loaded(tmp_path / "photo.jpg", content[: len(content) * step // 12])
+    for number in range(25):
+        damaged = bytearray(content)
+        for _ in range(1 + number % 5):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        loaded(tmp_path / "photo.jpg", bytes(damaged))
+
+
+def test_what_is_no_photo_is_not_run(tmp_path: Path) -> None:
+    sprung, png = tmp_path / "sprung", encoded("PNG")
+    script = f"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n({sprung}) (w) file\n".encode()
+    bomb = png[:16] + (10**9).to_bytes(4, "big") * 2 + png[24:]
+    for content in (b"", b"text", script, b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\n", b"<svg width='9' height='9'/>", bomb):
+        path = tmp_path / "photo.jpg"
+        path.write_bytes(content)
+        with pytest.raises(sl.ImageError) as caught:
+            sl.load_image(path)
+        says(caught.value)
+    assert not sprung.exists()
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> list[Any]:
+    """Paths that are no files of ours."""
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "circle.png").symlink_to(tmp_path / "circle.png")
+    places = ("pipe.png", "circle.png", "absent/x.png", f"{'n' * 300}.png", "a\0b.png", "\ud800.png", "")
+    return [f"{tmp_path}/{place}" for place in places] + [os.devnull, "/dev/zero", f"{__file__}/x.png"]
+
+
+def test_paths_that_are_no_photos_and_cannot_be_written(paths: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    for path in paths:
+        with pytest.raises(sl.ImageError) as caught:
+            sl.load_image(path)
+        says(caught.value)
+        for command in ("saliency", "localize"):
+            assert main([command, "coffee", "--out", path]) == 2
+            assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_picture_is_not_written_over_the_photo_that_it_is_of(tmp_path: Path) -> None:
+    photo, link, hard = (tmp_path / name for name in ("mine.png", "link.png", "hard.png"))
+    photo.write_bytes(encoded("PNG"))
+    link.symlink_to(photo)
+    hard.hardlink_to(photo)
+    for command in ("saliency", "localize"):
+        for out in (photo, link, hard):
+            assert main([command, str(photo), "--out", str(out)]) == 2
+    assert photo.read_bytes() == encoded("PNG")
+
+
+OPTIONS = {
+    "saliency coffee": ["--class", "--against", "--unit", "--method", "--layer", "--rule", "--channels", "--model"],
+    "localize coffee": ["--class", "--method", "--model"],
+    "class-image owl": ["--unit", "--recipe", "--steps", "--size", "--seed", "--model"],
+    "evaluate": ["--method", "--limit", "--batch-size", "--model", "--ilsvrc"],
+    "audit .": ["--class", "--method", "--threshold", "--model"],
+    "train creature_convnet --check": ["--out"],
+}
+WORDS = ["", " ", "nan", "1e9", "no such thing", "\ud800", "ü" * 300, "a\nb", "../../x"]
+
+
+@pytest.mark.parametrize("command", OPTIONS)
+def test_options_that_make_no_sense(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for option in OPTIONS[command]:
+        for word in WORDS:
+            given = [*command.split(), f"{option}={word}"]
+            given += [] if option == "--out" else ["--out", str(tmp_path / "out.png")]
+            given += ["--model", "creature_convnet"] if "coffee" in given and option != "--model" else []
+            try:
+                code: Any = main(given)
+            except SystemExit as stop:  # from argparse
+                code = stop.code
+            said = capsys.readouterr().err
+            assert code == 2, given
+            assert "Traceback" not in said
+            assert said.splitlines()[-1], given
+
+
+# --- the vocabulary of arguments -------------------------------------------------------------------------------------
 
 
 def said(error: BaseException, beginning: str) -> None:
