@@ -2,14 +2,14 @@
 
 import sys
 
-from saliency_lib.waiting import begin, waiting_for
+from saliency_lib.progress import loading, speak_from_now
 
 
 def run() -> int:
     """The exit code of the command that was typed."""
-    begin()
+    speak_from_now()
     try:
-        with waiting_for("PyTorch"):
+        with loading("PyTorch"):
             from saliency_lib.cli import main
     except KeyboardInterrupt:
         print("saliency_lib: interrupted", file=sys.stderr)

@@ -13,7 +13,7 @@ from typing import SupportsIndex
 
 from torch import Tensor
 
-from saliency_lib.checks import listed, one_of, shown, whole
+from saliency_lib.checks import integer, listed, one_of, short_repr
 from saliency_lib.errors import ModelError, SaliencyError, TargetError
 
 
@@ -45,9 +45,9 @@ class Categories:
     def check(self, index: SupportsIndex) -> int:
         """`index` itself, if it is a class. Raises `TargetError` if it is out of range."""
         try:
-            return whole("a class", index, 0, len(self) - 1)
+            return integer("a class", index, 0, len(self) - 1)
         except SaliencyError:
-            raise TargetError(f"there is no class {shown(index)}: the classes are 0 to {len(self) - 1}") from None
+            raise TargetError(f"there is no class {short_repr(index)}: the classes are 0 to {len(self) - 1}") from None
 
     def index(self, target: str | SupportsIndex) -> int:
         """The index of the class that `target` names.
@@ -59,7 +59,7 @@ class Categories:
         if isinstance(target, SupportsIndex) and not isinstance(target, bool):
             return self.check(target)
         if not isinstance(target, str):
-            raise TargetError(f"a class is an index or a name, not {shown(target)}")
+            raise TargetError(f"a class is an index or a name, not {short_repr(target)}")
         text = target.strip()
         same = [i for i, name in enumerate(self.names) if name == text]
         if len(same) > 1:
@@ -112,7 +112,7 @@ def _texts(what: str, words: Sequence[str]) -> tuple[str, ...]:
     found = tuple(listed(what, words, TargetError))
     for word in found:
         if not isinstance(word, str):
-            raise TargetError(f"{what} are words, and {shown(word)} is none")
+            raise TargetError(f"{what} are words, and {short_repr(word)} is none")
     return found
 
 

@@ -1,6 +1,6 @@
 """What may be handed over: one function for each kind of argument, the same sentence wherever it is not of that kind.
 
-    steps = whole("steps", steps, 1)            one_of("rule", rule, RULES)         check_images(images, channels=3)
+    steps = integer("steps", steps, 1)            one_of("rule", rule, RULES)         check_images(images, channels=3)
     noise = number("noise", noise, 0, 1)        check_size(size)                    check_map(saliency)
 
 Each returns what it was given, as the type that the caller computes with, or raises the kind of `SaliencyError` asked
@@ -46,7 +46,7 @@ _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 80
 
 
-def shown(value: object) -> str:
+def short_repr(value: object) -> str:
     """What somebody handed over, for a message: short, whatever it is."""
     try:
         return _short.repr(value)
@@ -54,7 +54,7 @@ def shown(value: object) -> str:
         return f"a {type(value).__name__}"
 
 
-def whole(name: str, value: object, least: int, most: int | None = None, error: Kind = SaliencyError) -> int:
+def integer(name: str, value: object, least: int, most: int | None = None, error: Kind = SaliencyError) -> int:
     """A whole number, of Python, NumPy or a tensor of one, between `least` and `most`."""
     try:
         found = None if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
@@ -62,13 +62,13 @@ def whole(name: str, value: object, least: int, most: int | None = None, error: 
         found = None
     if found is None or found < least or (most is not None and found > most):
         limits = f"at least {least}" + ("" if most is None else f" and at most {most}")
-        raise error(f"{name} should be a whole number, {limits}, and is {shown(value)}")
+        raise error(f"{name} should be a whole number, {limits}, and is {short_repr(value)}")
     return found
 
 
 def seed_of(seed: object) -> int:
     """What random numbers may come from."""
-    return whole("seed", seed, 0, LARGEST_SEED)
+    return integer("seed", seed, 0, LARGEST_SEED)
 
 
 def number(
@@ -82,7 +82,7 @@ def number(
         least, most = max(least, -FARTHEST), min(most, FARTHEST)
     if not real or not least <= value <= most:
         limits = [f"at least {least:g}"] * (least > -math.inf) + [f"at most {most:g}"] * (most < math.inf)
-        raise error(f"{name} should be a number{', ' * bool(limits)}{' and '.join(limits)}, and is {shown(value)}")
+        raise error(f"{name} should be a number{', ' * bool(limits)}{' and '.join(limits)}, and is {short_repr(value)}")
     return value
 
 
@@ -94,14 +94,14 @@ def numbers(name: str, values: Any, count: int | None = None, **limits: Any) -> 
         found = None
     if not found or count not in (None, len(found)):
         many = "a list of numbers" if count is None else f"{count} numbers"
-        raise limits.get("error", SaliencyError)(f"{name} should be {many}, and is {shown(values)}")
+        raise limits.get("error", SaliencyError)(f"{name} should be {many}, and is {short_repr(values)}")
     return tuple(number(name, value, **limits) for value in found)
 
 
 def one_of(kind: str, name: Any, known: Iterable[str], error: Kind = SaliencyError) -> str:
     """One of the names of a kind of thing."""
     if not isinstance(name, str) or name not in known:
-        raise error(f"there is no {kind} {shown(name)}: use {', '.join(map(repr, known))}")
+        raise error(f"there is no {kind} {short_repr(name)}: use {', '.join(map(repr, known))}")
     return name
 
 
@@ -114,14 +114,14 @@ def some_of(kind: str, names: Any, known: Collection[str], error: Kind = Salienc
 def listed(name: str, values: Any, error: Kind = SaliencyError) -> list[Any]:
     """Things in an order, of whatever kind: no text, no set, no numbers of an array."""
     if isinstance(values, (*_NO_LISTS, Tensor, np.ndarray)) or not isinstance(values, Iterable):
-        raise error(f"{name} should be a list, and is {shown(values)}")
+        raise error(f"{name} should be a list, and is {short_repr(values)}")
     return list(values)
 
 
 def function(name: str, value: Any, error: Kind = SaliencyError) -> Callable[..., Any]:
     """Something that can be called, and is not just anything with a `__call__`."""
     if not callable(value) or isinstance(value, type | torch.nn.Module):
-        raise error(f"{name} should be a function, and is {shown(value)}")
+        raise error(f"{name} should be a function, and is {short_repr(value)}")
     return value
 
 
@@ -140,13 +140,13 @@ def check_size(size: Size, error: Kind = ImageError) -> Size:
     """A positive whole number of pixels or two, (H, W), of at most `MAX_PIXELS` in all."""
     parts = size if isinstance(size, tuple) else (size, size)
     try:
-        height, width = (whole("size", part, 1) for part in parts)
+        height, width = (integer("size", part, 1) for part in parts)
     except (SaliencyError, ValueError):
         raise error(
-            f"the size must be a whole number of pixels, at least 1, or two of them (H, W), and is {shown(size)}"
+            f"the size must be a whole number of pixels, at least 1, or two of them (H, W), and is {short_repr(size)}"
         ) from None
     if height * width > MAX_PIXELS:
-        need = f"{shown(height)} x {shown(width)} pixels take {gigabytes(height * width * 12)}"
+        need = f"{short_repr(height)} x {short_repr(width)} pixels take {gigabytes(height * width * 12)}"
         raise error(f"an image of {need}: the limit is {MAX_PIXELS // 10**6} million pixels")
     return (height, width) if isinstance(size, tuple) else height
 
@@ -221,5 +221,5 @@ def check_box(box: Any) -> tuple[float, float, float, float]:
     except (TypeError, ValueError, RuntimeError, OverflowError):
         x0, y0, x1, y1 = math.nan, 0, 0, 0
     if not (x0 <= x1 and y0 <= y1 and math.isfinite(x1 - x0 + y1 - y0)):
-        raise SaliencyError(f"a box is (x0, y0, x1, y1) with x0 <= x1 and y0 <= y1, not {shown(box)}")
+        raise SaliencyError(f"a box is (x0, y0, x1, y1) with x0 <= x1 and y0 <= y1, not {short_repr(box)}")
     return x0, y0, x1, y1

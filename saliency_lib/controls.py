@@ -29,7 +29,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from saliency_lib.checks import one_of, whole
+from saliency_lib.checks import integer, one_of
 from saliency_lib.errors import ImageError, ModelError, SaliencyError
 
 WIDTH = 0.25
@@ -102,7 +102,7 @@ def other_classes(labels: Tensor, known: int, count: int = CLASSES, seed: int = 
 
     They depend on label and seed alone, and not on the batch. Raises `SaliencyError` if there are not as many.
     """
-    if whole("count", count, 1) >= known:
+    if integer("count", count, 1) >= known:
         raise SaliencyError(f"of {known} classes there are no {count} others")
     drawn = [
         torch.randperm(known - 1, generator=Generator().manual_seed(seed + 1_000_003 * label))[:count]

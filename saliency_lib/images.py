@@ -25,7 +25,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from saliency_lib.checks import MAX_PIXELS, Size, check_photo, check_size, check_tensor, one_of, shown, whole
+from saliency_lib.checks import MAX_PIXELS, Size, check_photo, check_size, check_tensor, integer, one_of, short_repr
 from saliency_lib.errors import ImageError
 
 Part = tuple[float, float, float, float]
@@ -92,7 +92,7 @@ def load_image(source: str | Path | IO[bytes] | Image.Image) -> Image.Image:
     if isinstance(source, Image.Image):
         with _clear_errors("the picture"):
             return _to_rgb(source)
-    name = str(source) if isinstance(source, str | Path) else str(getattr(source, "name", None) or shown(source))
+    name = str(source) if isinstance(source, str | Path) else str(getattr(source, "name", None) or short_repr(source))
     with _clear_errors(name), _opened(source, name) as image:
         width, height = image.size
         if width * height > MAX_PIXELS:
@@ -171,7 +171,7 @@ def to_tensor(image: Image.Image, size: Size = 224, *, crop: bool = True, channe
     neither 1 nor 3.
     """
     check_photo(image)
-    if whole("channels", channels, 1, 3, ImageError) == 2:
+    if integer("channels", channels, 1, 3, ImageError) == 2:
         raise ImageError("a photo has 3 channels, or 1 in gray, and 2 were asked for")
     height, width = sides(check_size(size))
     upright = load_image(image).convert("RGB" if channels == 3 else "L")
@@ -181,7 +181,7 @@ def to_tensor(image: Image.Image, size: Size = 224, *, crop: bool = True, channe
     values = np.array(small, dtype=np.float32).reshape(height, width, channels) / 255
     pixels = torch.from_numpy(values).permute(2, 0, 1)[None].contiguous()
     x0, y0, x1, y1 = window
-    return covering(pixels, (x0 / upright.width, y0 / upright.height, x1 / upright.width, y1 / upright.height))
+    return with_part(pixels, (x0 / upright.width, y0 / upright.height, x1 / upright.width, y1 / upright.height))
 
 
 def center_crop(width: int, height: int, aspect: float = 1.0) -> tuple[float, float, float, float]:
@@ -196,7 +196,7 @@ def sides(size: Size) -> tuple[int, int]:
     return size if isinstance(size, tuple) else (size, size)
 
 
-def covering(result: Tensor, part: Part | Tensor | None) -> Tensor:
+def with_part(result: Tensor, part: Part | Tensor | None) -> Tensor:
     """`result` itself, remembering that it shows this part of a photo, or the part that another tensor shows.
 
     The part is kept with the tensor's memory: views and slices share it, and what is computed from it does not.

@@ -10,7 +10,7 @@ from string import Template
 
 from PIL import Image
 
-from saliency_lib.checks import check_photo, listed, shown, whole
+from saliency_lib.checks import check_photo, integer, listed, short_repr
 from saliency_lib.errors import SaliencyError
 from saliency_lib.plots import Plot
 
@@ -45,14 +45,14 @@ def frame_player(
     shows the opening frame without JavaScript, and the first, opening and last frame on paper. Raises `SaliencyError`
     if there are no frames, not as many labels, or no frame `start`.
     """
-    width, quality = whole("width", width, 1, 10_000), whole("quality", quality, 1, 100)
+    width, quality = integer("width", width, 1, 10_000), integer("quality", quality, 1, 100)
     frames, labels = listed("frames", frames), listed("labels", labels)
     if not frames or len(frames) != len(labels):
         raise SaliencyError(
             f"a player takes as many labels as frames, at least one: got {len(labels)} for {len(frames)}"
         )
     if not all(isinstance(label, str) for label in labels):
-        raise SaliencyError(f"labels are texts, and not {shown(labels)}")
+        raise SaliencyError(f"labels are texts, and not {short_repr(labels)}")
     opening = opening_frame(len(frames), start)
     pictures = [picture_of(frame) for frame in frames]
     uris = [_data_uri(picture, quality) for picture in pictures]
@@ -85,7 +85,7 @@ def frame_player(
 
 def opening_frame(count: int, start: int | None) -> int:
     """Which of `count` frames is shown first."""
-    opening = (count - 1) // 2 if start is None else whole("start", start, 0)
+    opening = (count - 1) // 2 if start is None else integer("start", start, 0)
     if not 0 <= opening < count:
         raise SaliencyError(f"a player of {count} frames opens at one of them: got start={start}")
     return opening

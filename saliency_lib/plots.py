@@ -21,7 +21,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image, ImageDraw, ImageOps
 from torch import Tensor
 
-from saliency_lib.checks import FARTHEST, check_box, check_tensor, listed, number, shown, whole
+from saliency_lib.checks import FARTHEST, check_box, check_tensor, integer, listed, number, short_repr
 from saliency_lib.errors import SaliencyError
 from saliency_lib.images import to_image
 from saliency_lib.localization.boxes import box_iou
@@ -110,8 +110,8 @@ def grid(
     if not named:
         raise SaliencyError("there is no picture to show")
     if not all(isinstance(one, tuple) and len(one) == 2 and isinstance(one[0], str) for one in named):
-        raise SaliencyError(f"pictures are pairs of a title and a picture, and not {shown(pictures)}")
-    columns = min(len(named), 4) if columns is None else whole("columns", columns, 1, 100)
+        raise SaliencyError(f"pictures are pairs of a title and a picture, and not {short_repr(pictures)}")
+    columns = min(len(named), 4) if columns is None else integer("columns", columns, 1, 100)
     top = None if top is None else number("top", top, 0)
     size = number("size", size, 0.1, 50)
     rows = -(-len(named) // columns)
@@ -198,7 +198,7 @@ def overlay(image: Picture, saliency: Tensor, *, top: float | None = None) -> Im
 def _top(values: np.ndarray, top: float | None) -> float:
     top = float(np.percentile(values, 99.5)) if top is None else top
     if isinstance(top, bool) or not isinstance(top, Real) or not 0 <= top <= FARTHEST:
-        raise SaliencyError(f"a map is drawn from 0 to a finite top, and that is {shown(top)}")
+        raise SaliencyError(f"a map is drawn from 0 to a finite top, and that is {short_repr(top)}")
     return top or 1.0
 
 

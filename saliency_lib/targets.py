@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from saliency_lib.categories import CLASSES, Head
-from saliency_lib.checks import check_tensor, number, shown, whole
+from saliency_lib.checks import check_tensor, integer, number, short_repr
 from saliency_lib.errors import ModelError, TargetError
 
 Layer = Hashable
@@ -137,7 +137,7 @@ def class_indices(scores: Tensor, target: Target, head: Head = CLASSES) -> Tenso
 def class_index(item: object, head: Head, known: int) -> int:
     """The index of one class among `known` scores. Raises `TargetError` if it is none."""
     if isinstance(item, bool) or not (isinstance(item, str) or hasattr(item, "__index__")):
-        raise TargetError(f"a class is an index or a name, not {shown(item)}")
+        raise TargetError(f"a class is an index or a name, not {short_repr(item)}")
     categories = head.categories or head.categories_for(known)
     index = categories.index(item)
     if index >= known:
@@ -194,7 +194,7 @@ class unit(Objective):
 
     def __init__(self, layer: Layer, channel: int, position: tuple[int, int] | str | None = None) -> None:
         self.layers = (layer,)
-        self.channel = whole("channel", channel, 0, error=TargetError)
+        self.channel = integer("channel", channel, 0, error=TargetError)
         self.position = _position(position)
 
     def numbers(self, answer: Answer) -> Tensor:
@@ -217,8 +217,8 @@ def _position(position: Any) -> Any:
     if position is None or (isinstance(position, str) and position == "max"):
         return position
     if isinstance(position, str) or not isinstance(position, Sequence) or len(position) != 2:
-        raise TargetError(f'a position is (i, j), "max" or None, not {shown(position)}')
-    return tuple(whole("a position", side, 0, error=TargetError) for side in position)
+        raise TargetError(f'a position is (i, j), "max" or None, not {short_repr(position)}')
+    return tuple(integer("a position", side, 0, error=TargetError) for side in position)
 
 
 def _weights(terms: Any) -> list[tuple[Any, float]]:
@@ -228,7 +228,7 @@ def _weights(terms: Any) -> list[tuple[Any, float]]:
     except (TypeError, ValueError):
         pairs = []
     if not pairs:
-        raise TargetError(f"a weighted target is {{target: weight, ...}}, weights finite, and not {shown(terms)}")
+        raise TargetError(f"a weighted target is {{target: weight, ...}}, weights finite, and not {short_repr(terms)}")
     return [(target, number("a weight", weight, error=TargetError)) for target, weight in pairs]
 
 

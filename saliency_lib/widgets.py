@@ -15,7 +15,7 @@ from typing import Any
 from PIL import Image
 from torch import Tensor, nn
 
-from saliency_lib.checks import whole
+from saliency_lib.checks import integer
 from saliency_lib.errors import SaliencyError
 from saliency_lib.images import to_image, to_tensor
 from saliency_lib.methods.gradients import top_class_maps
@@ -45,7 +45,7 @@ def slider(
     Opens at the value of index `start`, else at the one in the middle. Returns an ipywidgets control in a live
     notebook and a `FramePlayer` when static; see this module's first lines. Raises as `frame_player` does.
     """
-    width = whole("width", width, 1, 10_000)
+    width = integer("width", width, 1, 10_000)
     named = dict(values) if isinstance(values, Mapping) else {_label(value): value for value in values}
     if len(named) < len(values):
         raise SaliencyError(f"some of the values of {name} look alike ({', '.join(named)}): give them names, a mapping")

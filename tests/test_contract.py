@@ -331,7 +331,7 @@ def test_the_network_sees_a_batch_at_a_time_and_nothing_is_kept_of_the_others(me
 def test_a_map_knows_its_part_of_the_photo_its_device_and_its_precision(method: str, device: torch.device) -> None:
     net = network("modules")
     images = net.model.to_tensor(sl.sample_photo("bee")).double()
-    sl.images.covering(images, (0.25, 0, 0.75, 1))
+    sl.images.with_part(images, (0.25, 0, 0.75, 1))
     expected = prepared(method, net.model, images).maps(1)
     model = copy.deepcopy(net.model).to(device)
     found = prepared(method, model, images).maps(1)

@@ -21,9 +21,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 import saliency_lib as sl
+from saliency_lib.models.forward import evaluation_mode
 from saliency_lib.models.load import EMBEDDED
 from saliency_lib.models.networks import efficientnet_lite as lite
-from saliency_lib.models.running import evaluation_mode
 
 
 @pytest.fixture(scope="module")

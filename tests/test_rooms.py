@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "saliency_lib"
 
 FLOORS = [
-    {"errors", "waiting"},
+    {"errors", "progress"},
     {"files", "checks"},
     {"registry"},
     {"images", "categories", "controls", "statistics"},

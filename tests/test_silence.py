@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 import saliency_lib as sl
 from saliency_lib import plots, widgets
-from saliency_lib.images import covering, part_of
+from saliency_lib.images import part_of, with_part
 
 
 def test_threads_that_share_a_model_in_training_get_its_gradients_and_leave_its_statistics() -> None:
@@ -88,7 +88,7 @@ def test_batch_norm_without_statistics_lets_images_depend_on_each_other() -> Non
 
 
 def test_an_attribution_covers_the_part_of_the_photo_that_the_images_do() -> None:
-    images = covering(torch.rand(1, 3, 8, 8), (0.1, 0.0, 0.9, 1.0))
+    images = with_part(torch.rand(1, 3, 8, 8), (0.1, 0.0, 0.9, 1.0))
     for name in ("gradient", "gradient-times-input", "smoothgrad", "lrp"):
         found = sl.find_method(name)(small_network(), images)
         assert part_of(found.attribution(1)) == part_of(found.maps(1)) == (0.1, 0.0, 0.9, 1.0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from saliency_lib import __main__, waiting
+from saliency_lib import __main__, progress
 
 USES = """
 import sys
@@ -43,18 +43,18 @@ def test_nothing_is_imported_before_it_is_used(tmp_path: Path) -> None:
 def test_a_command_that_loads_for_long_says_what(
     capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "_until", float("inf"))
-    monkeypatch.setattr(waiting, "PATIENCE", 0.2)
-    with waiting.waiting_for("what no command asked for"):
+    monkeypatch.setattr(progress, "_until", float("inf"))
+    monkeypatch.setattr(progress, "PATIENCE", 0.2)
+    with progress.loading("what no command asked for"):
         time.sleep(0.3)
-    waiting.begin()
-    with waiting.waiting_for("what is there at once"):
+    progress.speak_from_now()
+    with progress.loading("what is there at once"):
         pass
     time.sleep(0.3)
-    with waiting.waiting_for("the second thing"):
+    with progress.loading("the second thing"):
         time.sleep(0.1)
-    waiting.begin()
-    with waiting.waiting_for("the slow thing"):
+    progress.speak_from_now()
+    with progress.loading("the slow thing"):
         time.sleep(0.3)
     assert capsys.readouterr().err == "loading the second thing ...\nloading the slow thing ...\n"
 
@@ -67,7 +67,7 @@ def test_an_interruption_while_pytorch_is_imported_is_one_line(
             if name == "saliency_lib.cli":
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(waiting, "_until", float("inf"))
+    monkeypatch.setattr(progress, "_until", float("inf"))
     monkeypatch.setattr(sys, "meta_path", [Interrupting(), *sys.meta_path])
     monkeypatch.delitem(sys.modules, "saliency_lib.cli", raising=False)
     assert __main__.run() == 130

@@ -31,8 +31,8 @@ from saliency_lib.checks import check_images, number
 from saliency_lib.errors import ImageError, SaliencyError
 from saliency_lib.methods.maps import rank_correlation
 from saliency_lib.methods.method import find_method
+from saliency_lib.models.forward import ask, evaluation_mode, head_of
 from saliency_lib.models.model import channels_of
-from saliency_lib.models.running import ask, evaluation_mode, head_of
 from saliency_lib.targets import Target, class_indices, layers_of, select
 
 THRESHOLD = 0.5

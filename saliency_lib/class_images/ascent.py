@@ -22,9 +22,9 @@ from saliency_lib.checks import (
     check_size,
     check_tensor,
     function,
+    integer,
     seed_of,
-    shown,
-    whole,
+    short_repr,
 )
 from saliency_lib.class_images.parameterizations import Parameterization
 from saliency_lib.class_images.priors import Prior
@@ -32,9 +32,9 @@ from saliency_lib.class_images.recipes import OPTIMIZERS, recipe_of
 from saliency_lib.errors import ImageError, ModelError, SaliencyError, TargetError
 from saliency_lib.images import sides
 from saliency_lib.methods.gradients import gradient
-from saliency_lib.models.counting import counted
+from saliency_lib.models.forward import ask, differentiating, head_of
 from saliency_lib.models.model import Prediction, predictions
-from saliency_lib.models.running import ask, differentiating, head_of
+from saliency_lib.progress import progress_bar
 from saliency_lib.targets import Answer, Objective, Target, class_index, is_class, layers_of, select
 
 
@@ -125,8 +125,8 @@ def class_image(
         targets = _targets(model, target, mean.expand(1, *shape))
         z = _start(recipe.start if start is None else start, (len(targets), *shape), mean, recipe.priors, random)
         ascent = OPTIMIZERS[recipe.optimizer](z, recipe.step_size)
-        count = whole("steps", recipe.steps if steps is None else steps, 1, MANY)
-        scores, penalties, bar = [], [], counted(range(count), count, "step", progress)
+        count = integer("steps", recipe.steps if steps is None else steps, 1, MANY)
+        scores, penalties, bar = [], [], progress_bar(range(count), count, "step", progress)
         try:
             for step in bar:
                 I = _image(z, recipe.priors, mean)
@@ -274,7 +274,7 @@ def _start(
             raise ImageError(f"expected a start of shape {shape}, and got {tuple(start.shape)}")
         return (start.detach().to(mean) - mean).expand(shape).clone().requires_grad_()
     if not isinstance(start, str) or start not in ("zeros", "noise"):
-        raise SaliencyError(f'start is "zeros", "noise" or images, and not {shown(start)}')
+        raise SaliencyError(f'start is "zeros", "noise" or images, and not {short_repr(start)}')
     for prior in maps:
         shape = prior.shape(shape)
     noise = 0.01 * torch.randn(shape[1:], generator=random, dtype=mean.dtype)  # one for all: none depends on another

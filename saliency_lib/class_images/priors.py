@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from saliency_lib.checks import number, whole
+from saliency_lib.checks import integer, number
 
 
 class Prior:
@@ -63,7 +63,7 @@ class Jitter(Prior):
     """
 
     def __init__(self, pixels: int = 16) -> None:
-        self.pixels = whole("pixels", pixels, 0)
+        self.pixels = integer("pixels", pixels, 0)
 
     def transform(self, images: Tensor, random: Generator, done: float = 0.0) -> Tensor:
         """The images, shifted."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from saliency_lib.checks import number, one_of, shown
+from saliency_lib.checks import number, one_of, short_repr
 from saliency_lib.class_images.optimizers import Adam, Gradient
 from saliency_lib.class_images.parameterizations import Colors, Fourier, Parameterization, Sigmoid
 from saliency_lib.class_images.priors import Crop, Noise, Prior
@@ -61,7 +61,7 @@ def _of_priors(priors: str | Sequence[Prior]) -> Recipe:
     chosen: tuple[Any, ...] = tuple(priors) if several else (priors,)
     if not all(isinstance(prior, Prior) for prior in chosen):
         raise SaliencyError(
-            f'priors are objects of saliency_lib.class_images, or "recommended", and not {shown(priors)}'
+            f'priors are objects of saliency_lib.class_images, or "recommended", and not {short_repr(priors)}'
         )
     maps = [prior for prior in chosen if isinstance(prior, Parameterization)]
     projections = [prior for prior in chosen if type(prior).project is not Prior.project]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from saliency_lib.checks import some_of, whole
+from saliency_lib.checks import integer, some_of
 from saliency_lib.comparison.explainers import Explainer, find_explainers
 from saliency_lib.comparison.metric import Examined, find_metric, metric_names
 from saliency_lib.comparison.pictures import Picture, Pictures, find_pictures, network_for
@@ -186,8 +186,8 @@ def _prepare(
     count: int | None,
     batch_size: int | None,
 ) -> Comparison:
-    batch_size = batch_size if batch_size is None else whole("the batch size", batch_size, 1, 4096)
-    count = count if count is None else whole("the number of images", count, 1)
+    batch_size = batch_size if batch_size is None else integer("the batch size", batch_size, 1, 4096)
+    count = count if count is None else integer("the number of images", count, 1)
     name = model or network_for(data)
     network = load_model(name)
     pictures = find_pictures(data, network, count)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Generator, Tensor, nn
 
-from saliency_lib.methods.versions import VersionMethod
+from saliency_lib.methods.perturbations import PerturbationMethod
 from saliency_lib.models.model import Model
 from saliency_lib.registry import declared, find
 from saliency_lib.targets import Target, posterior
@@ -93,7 +93,7 @@ def numbers(
 ) -> Tensor:
     """S of `count` versions (N, C, H, W) of the images, (count, N) in float64."""
     S = torch.empty(count, len(images), dtype=torch.float64)
-    asked = VersionMethod(model, images, batch_size=batch_size, progress=False)
+    asked = PerturbationMethod(model, images, batch_size=batch_size, progress=False)
     for seen in asked.numbers(versions, count, target):
         S[seen.version, seen.row] = seen.S.double()
     return S

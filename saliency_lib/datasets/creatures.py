@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from saliency_lib.categories import Categories
-from saliency_lib.checks import check_room, shown, whole
+from saliency_lib.checks import check_room, integer, short_repr
 from saliency_lib.datasets.creature_shapes import DRAWERS, WHITE, Color, Part, color, ellipse, stroke
 from saliency_lib.errors import ImageError
 
@@ -63,9 +63,11 @@ def creatures(count: int, *, seed: int = 0, size: int = 64, kind: str | int | No
 
 def check_drawing(count: int, seed: int, size: int, least: int, masks: int = 1) -> tuple[int, int, int]:
     """Count, seed and side of drawings with so many masks. Raises `ImageError` for what is none, or takes too much."""
-    count, size = whole("count", count, 1, error=ImageError), whole("size", size, least, error=ImageError)
-    check_room(f"{shown(count)} drawings of {shown(size)} pixels a side", count * size**2 * (12 + masks), ImageError)
-    return count, whole("seed", seed, 0, error=ImageError), size
+    count, size = integer("count", count, 1, error=ImageError), integer("size", size, least, error=ImageError)
+    check_room(
+        f"{short_repr(count)} drawings of {short_repr(size)} pixels a side", count * size**2 * (12 + masks), ImageError
+    )
+    return count, integer("seed", seed, 0, error=ImageError), size
 
 
 def _draw(label: int, rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saliency_lib.checks import number, shown, some_of
+from saliency_lib.checks import number, short_repr, some_of
 from saliency_lib.datasets.creature_shapes import Color, color
 from saliency_lib.datasets.creatures import check_drawing
 from saliency_lib.datasets.road_geometry import HEIGHT, WIDTH, Camera, Pose, steering_angle
@@ -135,7 +135,7 @@ def roads(
 
 def _shifts(moved: Mapping[str, float]) -> dict[str, float]:
     if not isinstance(moved, Mapping):
-        raise ImageError(f"moved says by how many meters each marking is shifted, and not {shown(moved)}")
+        raise ImageError(f"moved says by how many meters each marking is shifted, and not {short_repr(moved)}")
     some_of("marking", moved, PARTS[:2], ImageError)
     return {name: number(f"the shift of the {name}", meters, error=ImageError) for name, meters in moved.items()}
 

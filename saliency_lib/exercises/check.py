@@ -26,7 +26,7 @@ from typing import Any
 
 import torch
 
-from saliency_lib.checks import shown
+from saliency_lib.checks import short_repr
 from saliency_lib.errors import SaliencyError
 
 CHECKS: dict[str, Callable[..., None]] = {}
@@ -130,7 +130,7 @@ def _names() -> dict[str, str]:
 def _load(name: str) -> Callable[..., None]:
     """The check of an exercise; raises `SaliencyError` with near names if there is none."""
     if not isinstance(name, str):
-        raise SaliencyError(f"an exercise has a name, and {shown(name)} is none")
+        raise SaliencyError(f"an exercise has a name, and {short_repr(name)} is none")
     if name not in CHECKS and name in _names():
         importlib.import_module(_names()[name])
     if name not in CHECKS:

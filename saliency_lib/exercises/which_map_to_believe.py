@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from saliency_lib.exercises.check import exercise, expect, near, number, numbers
+from saliency_lib.models.forward import activations
 from saliency_lib.models.model import Model
-from saliency_lib.models.running import activations
 
 
 @exercise("believe-deletion")

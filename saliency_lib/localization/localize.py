@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from saliency_lib.checks import check_map, check_photo, number, numbers, whole
+from saliency_lib.checks import check_map, check_photo, integer, number, numbers
 from saliency_lib.errors import SaliencyError
 from saliency_lib.images import Part, load_image
 from saliency_lib.localization.boxes import Box, bounding_box, cover, largest_component, median, scale
@@ -151,7 +151,7 @@ def _grab_cut(colors: np.ndarray, foreground: np.ndarray, background: np.ndarray
 
 
 def _shrink(image: Image.Image, size: int) -> Image.Image:
-    scale = whole("size", size, 1, LONGEST) / max(image.size)
+    scale = integer("size", size, 1, LONGEST) / max(image.size)
     width, height = (max(1, round(side * scale)) for side in image.size)
     return image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
 

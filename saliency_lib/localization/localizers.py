@@ -21,8 +21,8 @@ from saliency_lib.methods.gradients import Gradient
 from saliency_lib.methods.layers import GRID, GradCam, LayerSaliency, spread
 from saliency_lib.methods.method import Method
 from saliency_lib.methods.object_map import AveragedObjectMap, ObjectMap
+from saliency_lib.models.forward import ask, evaluation_mode
 from saliency_lib.models.model import layers_known
-from saliency_lib.models.running import ask, evaluation_mode
 
 
 class Found(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from saliency_lib.checks import whole
+from saliency_lib.checks import integer
 from saliency_lib.datasets.ilsvrc import BrokenImage, Ilsvrc, Sample, Truth
 from saliency_lib.errors import ImageError, SaliencyError
 from saliency_lib.images import load_image, sides
@@ -181,8 +181,8 @@ def evaluate(
 
 
 def _prepare(folder: Path, method: str, model: str, limit: int | None, batch_size: int) -> Evaluation:
-    batch_size = whole("the batch size", batch_size, 1, 4096)
-    limit = limit if limit is None else whole("the limit", limit, 1)
+    batch_size = integer("the batch size", batch_size, 1, 4096)
+    limit = limit if limit is None else integer("the limit", limit, 1)
     found, network = find_localizer(method), load_model(model)
     synsets = network.categories.synsets if network.categories else ()
     return Evaluation(Ilsvrc(folder, limit, synsets), found, network, model, batch_size)

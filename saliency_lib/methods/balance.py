@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from saliency_lib.checks import check_images
 from saliency_lib.errors import ImageError
-from saliency_lib.images import covering
+from saliency_lib.images import with_part
 from saliency_lib.methods.integrated_gradients import integrated_gradients
 from saliency_lib.models.model import channels_of
 from saliency_lib.targets import Target
@@ -41,17 +41,17 @@ class Balance:
     @property
     def signed(self) -> Tensor:
         """c_ij = sum_k c_ijk: above 0 where the image raises f, compared with the reference."""
-        return covering(self.contributions.sum(1), self.contributions)
+        return with_part(self.contributions.sum(1), self.contributions)
 
     @property
     def increase(self) -> Tensor:
         """max(0, c_ij): what raises f. Its sum is P."""
-        return covering(self.signed.clamp(min=0), self.contributions)
+        return with_part(self.signed.clamp(min=0), self.contributions)
 
     @property
     def decrease(self) -> Tensor:
         """max(0, -c_ij): what lowers f. Its sum is Q."""
-        return covering((-self.signed).clamp(min=0), self.contributions)
+        return with_part((-self.signed).clamp(min=0), self.contributions)
 
     @property
     def maintain(self) -> Tensor:
@@ -59,7 +59,7 @@ class Balance:
         up, down = self.increase, self.decrease
         P, Q = (side.sum((1, 2), keepdim=True) for side in (up, down))
         B, least = torch.minimum(P, Q), torch.finfo(up.dtype).tiny
-        return covering(up * (B / P.clamp(min=least)) + down * (B / Q.clamp(min=least)), self.contributions)
+        return with_part(up * (B / P.clamp(min=least)) + down * (B / Q.clamp(min=least)), self.contributions)
 
 
 def balance(model: nn.Module, images: Tensor, target: Target = None, *, reference: Tensor, steps: int = 16) -> Balance:
@@ -80,4 +80,4 @@ def balance(model: nn.Module, images: Tensor, target: Target = None, *, referenc
     found = integrated_gradients(
         model, I, target, baseline=R, steps=steps, quadrature="midpoint", rule="backprop", progress=False
     )
-    return Balance(covering(found, images))
+    return Balance(with_part(found, images))

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 
 from saliency_lib.checks import check_images
 from saliency_lib.errors import ModelError, TargetError
-from saliency_lib.images import covering
+from saliency_lib.images import with_part
 from saliency_lib.methods.relu_rules import AnyRule, Rule, as_rule, downstream
+from saliency_lib.models.forward import class_scores, evaluation_mode, head_of
 from saliency_lib.models.model import Model, channels_of
-from saliency_lib.models.running import class_scores, evaluation_mode, head_of
 from saliency_lib.targets import Target, class_indices, is_class
 
 NO_SEQUENCE = "the network is no plain sequence of its layers: a DeconvNet cannot be built for it"
@@ -57,7 +57,7 @@ def deconvnet_reconstruction(
     R = F.one_hot(classes, scores.shape[1]).to(scores.dtype)
     for layer, x in zip(reversed(layers), reversed(inputs), strict=True):
         R = step_back(layer, x, R, as_rule(rule).function)
-    return covering((R / model.std if isinstance(model, Model) else R).to(images.device), images)
+    return with_part((R / model.std if isinstance(model, Model) else R).to(images.device), images)
 
 
 def normalized(model: nn.Module, images: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ where its being black is what the network sees: black is the baseline, and the f
 
 from torch import Tensor
 
-from saliency_lib.images import covering
+from saliency_lib.images import with_part
 from saliency_lib.methods.gradients import Gradient
 from saliency_lib.methods.method import function
 from saliency_lib.targets import Target
@@ -32,7 +32,7 @@ class GradientTimesInput(Gradient):
     def attribution(self, target: Target = None) -> Tensor:
         """I * dS / dI, (N, C, H, W)."""
         w = super().attribution(target)
-        return covering(w * self.images.detach().to(w), self.images)
+        return with_part(w * self.images.detach().to(w), self.images)
 
 
 gradient_times_input = function(GradientTimesInput)

@@ -16,13 +16,13 @@ from torch import Tensor, nn
 
 from saliency_lib.checks import check_images, check_tensor
 from saliency_lib.errors import ImageError, ModelError, SaliencyError
-from saliency_lib.images import covering
+from saliency_lib.images import with_part
 from saliency_lib.methods.maps import reduce_channels
 from saliency_lib.methods.method import Method
 from saliency_lib.methods.relu_rules import AnyRule, as_rule, following, relu_rule
 from saliency_lib.models.activations import as_map, find_layer, watched
+from saliency_lib.models.forward import ask, differentiating
 from saliency_lib.models.model import Prediction, channels_of, predictions
-from saliency_lib.models.running import ask, differentiating
 from saliency_lib.targets import Answer, Layer, Target, layers_of, select
 
 
@@ -38,7 +38,7 @@ def input_gradient(model: nn.Module, images: Tensor, target: Target = None, *, r
     """
     seen = Recording(model, images, watch=layers_of(target), rule=rule)
     S = seen.numbers(target)
-    return covering(seen.gradient(S), images)  # an image's S depends on that image alone: the gradient of each
+    return with_part(seen.gradient(S), images)  # an image's S depends on that image alone: the gradient of each
 
 
 def saliency_map(model: nn.Module, images: Tensor, target: Target = None, *, rule: AnyRule = None) -> Tensor:
@@ -84,7 +84,7 @@ class Gradient(Method):
         """w = dS / dI, (N, C, H, W)."""
         self.recording = self.recording.watching(target)
         S = self.recording.numbers(target)
-        return covering(self.recording.gradient(S, keep=True), self.images)
+        return with_part(self.recording.gradient(S, keep=True), self.images)
 
 
 def top_class_maps(
@@ -101,7 +101,7 @@ def top_class_maps(
         raise ImageError(f"expected one image, and got a batch of {len(image)}")
     seen = Gradient(model, image, rule=rule)
     best = predictions(seen.answer.scores.detach(), k, seen.answer.head)[0]
-    return best, covering(torch.cat([seen.maps(one.class_index) for one in best]), image)
+    return best, with_part(torch.cat([seen.maps(one.class_index) for one in best]), image)
 
 
 @dataclass(frozen=True)

@@ -33,18 +33,18 @@ import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
-from saliency_lib.checks import MANY, check_tensor, one_of, seed_of, whole
+from saliency_lib.checks import MANY, check_tensor, integer, one_of, seed_of
 from saliency_lib.errors import SaliencyError
-from saliency_lib.images import covering
+from saliency_lib.images import with_part
 from saliency_lib.methods.baselines import Baseline, baselines_of
 from saliency_lib.methods.method import function
+from saliency_lib.methods.perturbations import PerturbationMethod
 from saliency_lib.methods.relu_rules import AnyRule
-from saliency_lib.methods.versions import VersionMethod
-from saliency_lib.models.counting import counted
+from saliency_lib.progress import progress_bar
 from saliency_lib.targets import Target
 
 
-class IntegratedGradients(VersionMethod):
+class IntegratedGradients(PerturbationMethod):
     """Each pixel's share of S(I) - S(I'), (I - I') times the mean of dS/dI from I' to I: (N, C, H, W), signed.
 
     Sundararajan et al. (2017), equation 1; its unit is that of the score. The baseline I' is `"black"`, `"gray"`,
@@ -69,14 +69,14 @@ class IntegratedGradients(VersionMethod):
         super().__post_init__()
         one_of("quadrature", self.quadrature, (*FIXED, "adaptive"))
         many = self.quadrature in ("graded", "midpoint")  # the others take time or memory
-        self.steps = whole("steps", self.steps, 1 + (self.quadrature == "adaptive"), MANY if many else 1000)
+        self.steps = integer("steps", self.steps, 1 + (self.quadrature == "adaptive"), MANY if many else 1000)
         random = Generator().manual_seed(seed_of(self.seed))
         self.baselines = baselines_of(self.baseline, self.I, random)
 
     def attribution(self, target: Target = None) -> Tensor:
         """(I - I') times the mean gradient on the path from I' to I, (N, C, H, W), the mean over the baselines."""
         total = self._adaptive(target) if self.quadrature == "adaptive" else self._fixed(target)
-        return covering(total / len(self.baselines), self.images)
+        return with_part(total / len(self.baselines), self.images)
 
     def _fixed(self, target: Target) -> Tensor:
         nodes, weights = (row.tolist() for row in FIXED[self.quadrature](self.steps))
@@ -101,7 +101,7 @@ class IntegratedGradients(VersionMethod):
         S: list[float] = []
         slopes: list[float] = []
         gradients: list[Tensor] = []
-        for first in counted(range(rounds(self.steps)), rounds(self.steps), "round", self.progress):
+        for first in progress_bar(range(rounds(self.steps)), rounds(self.steps), "round", self.progress):
             new = next_nodes(nodes, S, slopes, min(MORE, self.steps - len(nodes))) if first else first_nodes(self.steps)
             for seen in self.gradients_of(((i, row, start + a * way) for i, a in enumerate(new)), target):
                 S.append(seen.S.item())

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from saliency_lib.errors import ModelError
-from saliency_lib.images import covering
+from saliency_lib.images import with_part
 from saliency_lib.methods.gradients import LayerGradient, Recording
 from saliency_lib.methods.maps import reduce_channels
 from saliency_lib.methods.method import Method, function
@@ -130,7 +130,7 @@ def spread(saliency: Tensor, size: int = GRID, *, shift: float = 0.0, smoothing:
     Cell i is taken to lie at (i + 1/2 + shift) / h of the image.
     """
     rows, columns = (_spreading(cells, size, smoothing, shift).to(saliency) for cells in saliency.shape[1:])
-    return covering(rows @ saliency @ columns.T, saliency)
+    return with_part(rows @ saliency @ columns.T, saliency)
 
 
 def _spreading(cells: int, size: int, smoothing: float, shift: float) -> Tensor:

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from saliency_lib.checks import MANY, number, whole
+from saliency_lib.checks import MANY, integer, number
 from saliency_lib.methods.method import function
 from saliency_lib.methods.superpixels import SuperpixelMethod
 
@@ -51,7 +51,7 @@ class Lime(SuperpixelMethod):
     alpha: float = 1.0
 
     def __post_init__(self) -> None:
-        self.samples = whole("samples", self.samples, 2, MANY)
+        self.samples = integer("samples", self.samples, 2, MANY)
         self.sigma, self.alpha = number("sigma", self.sigma, SMALLEST), number("alpha", self.alpha, 0)
         super().__post_init__()
 

@@ -36,7 +36,7 @@ from torch.overrides import TorchFunctionMode
 
 from saliency_lib.checks import number, one_of
 from saliency_lib.errors import ModelError, SaliencyError
-from saliency_lib.images import covering
+from saliency_lib.images import with_part
 from saliency_lib.methods.gradients import Recording
 from saliency_lib.methods.method import Method, function
 from saliency_lib.models.model import Model
@@ -189,7 +189,7 @@ class Lrp(Method):
         G = self.recording.gradient(self.recording.numbers(target), keep=True)
         # By the normalized image x = (I - mean) / std the factor is std G, and the relevance x std G.
         mean = self.model.mean.to(G) if isinstance(self.model, Model) else 0
-        return covering((self.recording.I.detach() - mean) * G, self.images)
+        return with_part((self.recording.I.detach() - mean) * G, self.images)
 
 
 class LrpZPlus(Lrp):

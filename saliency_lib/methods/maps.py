@@ -6,7 +6,7 @@ from torch import Tensor
 
 from saliency_lib.checks import check_tensor, one_of
 from saliency_lib.errors import SaliencyError
-from saliency_lib.images import covering
+from saliency_lib.images import with_part
 
 REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "max": lambda w: w.abs().amax(1),
@@ -26,7 +26,7 @@ def reduce_channels(gradient: Tensor, how: str = "max") -> Tensor:
     one_of("reduction", how, REDUCTIONS)
     if check_tensor("a gradient of shape (N, 3, H, W)", gradient).ndim != 4 or not gradient.is_floating_point():
         raise SaliencyError(f"expected a gradient of shape (N, 3, H, W), and got {tuple(gradient.shape)}")
-    return covering(REDUCTIONS[how](gradient), gradient)
+    return with_part(REDUCTIONS[how](gradient), gradient)
 
 
 def rank_correlation(a: Tensor, b: Tensor) -> float:

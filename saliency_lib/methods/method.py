@@ -28,7 +28,7 @@ from typing import Any, ClassVar, Concatenate, ParamSpec, Protocol, dataclass_tr
 from torch import Tensor, nn
 
 from saliency_lib.errors import SaliencyError
-from saliency_lib.images import covering
+from saliency_lib.images import with_part
 from saliency_lib.methods.maps import reduce_channels
 from saliency_lib.models.model import layers_known
 from saliency_lib.registry import declared, find
@@ -92,7 +92,7 @@ class Method(_Declared):
 
     def maps(self, target: Target = None) -> Tensor:
         """One number for each place, (N, h, w), covering the same part of the photos as the images do."""
-        return covering(self._maps(target), self.images)
+        return with_part(self._maps(target), self.images)
 
     def _maps(self, target: Target) -> Tensor:
         return reduce_channels(self.attribution(target))

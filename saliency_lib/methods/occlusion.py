@@ -18,15 +18,15 @@ from numbers import Real
 import torch
 from torch import Tensor
 
-from saliency_lib.checks import numbers, shown, whole
+from saliency_lib.checks import integer, numbers, short_repr
 from saliency_lib.errors import SaliencyError
 from saliency_lib.methods.method import function
+from saliency_lib.methods.perturbations import PerturbationMethod
 from saliency_lib.methods.superpixels import COUNT, pieces_of, superpixels
-from saliency_lib.methods.versions import VersionMethod
 from saliency_lib.targets import Target
 
 
-class Occlusion(VersionMethod):
+class Occlusion(PerturbationMethod):
     """How far the score falls on average when a piece over the pixel is covered, S(I) - S(I_P): (N, H, W), signed.
 
     Zeiler and Fergus (2014), section 4.2; its unit is that of the score, and negative where covering raises it. `patch`
@@ -60,8 +60,8 @@ class Occlusion(VersionMethod):
     def squares(self) -> list[Tensor]:
         """A mask (1, H, W) for each square; those that reach beyond the last row or column are cut off there."""
         H, W = self.I.shape[2:]
-        patch = whole("patch", max(1, min(H, W) // 7) if self.patch is None else self.patch, 1)
-        stride = whole("stride", patch if self.stride is None else self.stride, 1)
+        patch = integer("patch", max(1, min(H, W) // 7) if self.patch is None else self.patch, 1)
+        stride = integer("stride", patch if self.stride is None else self.stride, 1)
         if stride > patch or patch > min(H, W):
             raise SaliencyError(f"squares of {patch} pixels, {stride} apart, do not cover {min(H, W)} pixels")
         y, x = (torch.arange(side, device=self.I.device) for side in (H, W))
@@ -107,5 +107,5 @@ occlusion = function(Occlusion)
 def _paint(value: float | Sequence[float], I: Tensor) -> Tensor:
     values = numbers("the value to paint", [value] if isinstance(value, Real) else value)
     if len(values) not in (1, I.shape[1]):
-        raise SaliencyError(f"the value to paint is one finite number, or one a channel, and not {shown(value)}")
+        raise SaliencyError(f"the value to paint is one finite number, or one a channel, and not {short_repr(value)}")
     return torch.tensor(values).to(I).reshape(-1, 1, 1)

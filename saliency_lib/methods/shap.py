@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from saliency_lib.checks import MANY, whole
+from saliency_lib.checks import MANY, integer
 from saliency_lib.errors import SaliencyError
 from saliency_lib.methods.method import function
 from saliency_lib.methods.superpixels import SuperpixelMethod
@@ -51,7 +51,7 @@ class Shap(SuperpixelMethod):
     samples: int = 500
 
     def __post_init__(self) -> None:
-        self.samples = whole("samples", self.samples, 2, MANY)
+        self.samples = integer("samples", self.samples, 2, MANY)
         super().__post_init__()
 
     def draw(self, count: int, random: Generator) -> Tensor:

@@ -19,15 +19,15 @@ from collections.abc import Iterator
 import torch
 from torch import Generator, Tensor
 
-from saliency_lib.checks import MANY, number, seed_of, whole
-from saliency_lib.images import covering
+from saliency_lib.checks import MANY, integer, number, seed_of
+from saliency_lib.images import with_part
 from saliency_lib.methods.method import function
+from saliency_lib.methods.perturbations import PerturbationMethod
 from saliency_lib.methods.relu_rules import AnyRule
-from saliency_lib.methods.versions import VersionMethod
 from saliency_lib.targets import Target
 
 
-class SmoothGrad(VersionMethod):
+class SmoothGrad(PerturbationMethod):
     """The mean gradient over noisy copies, 1/n sum_s dS_c/dI (I + e_s), e_s ~ N(0, sigma^2): (N, C, H, W).
 
     Smilkov et al. (2017), section 2; with `squared` the mean of the squares (Hooker et al., 2019). sigma
@@ -48,7 +48,7 @@ class SmoothGrad(VersionMethod):
     rule: AnyRule = None
 
     def __post_init__(self) -> None:
-        self.samples, self.seed = whole("samples", self.samples, 1, MANY), seed_of(self.seed)
+        self.samples, self.seed = integer("samples", self.samples, 1, MANY), seed_of(self.seed)
         self.noise = number("noise, a share of the range of the image's values,", self.noise, 0)
         super().__post_init__()
 
@@ -65,7 +65,7 @@ class SmoothGrad(VersionMethod):
         total = torch.zeros_like(self.I)
         for seen in self.gradients(self.noisy(), self.samples, target):
             total[seen.row] += seen.gradient ** (2 if self.squared else 1)
-        return covering(total / self.samples, self.images)
+        return with_part(total / self.samples, self.images)
 
 
 class SmoothGradSquared(SmoothGrad):

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saliency_lib.checks import MANY, check_images, check_tensor, seed_of, whole
+from saliency_lib.checks import MANY, check_images, check_tensor, integer, seed_of
 from saliency_lib.errors import ImageError, SaliencyError
-from saliency_lib.images import covering
+from saliency_lib.images import with_part
 from saliency_lib.methods.baselines import Baseline, baselines_of
-from saliency_lib.methods.versions import Version, VersionMethod
+from saliency_lib.methods.perturbations import PerturbationMethod, Version
 from saliency_lib.targets import Target
 
 COUNT = 50
@@ -33,12 +33,12 @@ def superpixels(images: Tensor, count: int = COUNT) -> Tensor:
     from skimage.segmentation import slic  # here, because it takes a second to import
 
     pixels = check_images(images).detach().cpu().double().movedim(1, 3).numpy()
-    count = whole("count", count, 1, MANY)
+    count = integer("count", count, 1, MANY)
     found = [slic(image, count, compactness=10, start_label=0, channel_axis=2) for image in pixels]
-    return covering(torch.from_numpy(np.stack(found)).long(), images)
+    return with_part(torch.from_numpy(np.stack(found)).long(), images)
 
 
-class SuperpixelMethod(VersionMethod):
+class SuperpixelMethod(PerturbationMethod):
     """A method that shows the network coalitions of superpixels: a subclass says which, and what their scores say.
 
     `segments` (N, H, W) holds the number of every pixel's piece, from 0 and with none left out; without it SLIC finds

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from saliency_lib.checks import check_size, whole
+from saliency_lib.checks import check_size, integer
 from saliency_lib.errors import ModelError
 from saliency_lib.images import sides
 from saliency_lib.targets import Layer
@@ -39,7 +39,7 @@ def as_map(layer: Layer, output: Tensor) -> Tensor:
         return output
     if output.ndim != 3:
         raise ModelError(f"tokens have the shape (N, T, C), and this layer puts out {tuple(output.shape)}")
-    count = output.shape[1] - whole("skip", layer.skip, 0, error=ModelError)
+    count = output.shape[1] - integer("skip", layer.skip, 0, error=ModelError)
     h, w = sides(check_size(layer.grid, ModelError)) if layer.grid else (math.isqrt(max(count, 0)),) * 2
     if h * w != count or count < 1:
         raise ModelError(f"{count} tokens do not fill a grid of {h} x {w}: say grid=(h, w), or another skip")

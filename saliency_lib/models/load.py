@@ -13,11 +13,11 @@ import torch
 
 from saliency_lib import files
 from saliency_lib.categories import Head, imagenet_categories
-from saliency_lib.checks import shown
+from saliency_lib.checks import short_repr
 from saliency_lib.errors import ModelError
 from saliency_lib.models import networks
 from saliency_lib.models.model import Model
-from saliency_lib.waiting import waiting_for
+from saliency_lib.progress import loading
 
 PATIENCE = 20.0
 """Seconds that a server may take to answer."""
@@ -61,7 +61,7 @@ def _module(name: str) -> Any:
 
 def available_models() -> dict[str, str]:
     """Every name that `load_model` knows, and what it takes here: "embedded", "cached" or "needs a download"."""
-    with waiting_for("torchvision"):
+    with loading("torchvision"):
         import torchvision.models
 
     names = torchvision.models.list_models(module=torchvision.models)
@@ -88,7 +88,7 @@ def load_model(name: str = EMBEDDED) -> Model:
     Raises `ModelError` if the name is unknown, or the weights are missing, corrupt or out of reach.
     """
     # weights made in inference mode could never be differentiated through
-    with waiting_for(name), torch.inference_mode(False):
+    with loading(name), torch.inference_mode(False):
         own = _module(name) if isinstance(name, str) else None
         model = own.load(name) if own else _load_torchvision(name)
         return model.to(device()).to(memory_format=torch.channels_last)
@@ -98,7 +98,7 @@ def _load_torchvision(name: str) -> Model:
     import torchvision.models
 
     if not isinstance(name, str) or name not in torchvision.models.list_models(module=torchvision.models):
-        raise ModelError(f"there is no model {shown(name)}; `python -m saliency_lib models` lists them all")
+        raise ModelError(f"there is no model {short_repr(name)}; `python -m saliency_lib models` lists them all")
     weights = torchvision.models.get_model_weights(name).DEFAULT
     cached = _cache_path(weights)
     if cached.exists() and not _is_intact(cached):

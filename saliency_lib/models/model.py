@@ -18,10 +18,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from saliency_lib.categories import CLASSES, Categories, Head
-from saliency_lib.checks import Size, check_images, check_size, numbers, shown, whole
+from saliency_lib.checks import Size, check_images, check_size, integer, numbers, short_repr
 from saliency_lib.errors import ModelError, TargetError
 from saliency_lib.images import to_tensor
-from saliency_lib.models.running import ask, evaluation_mode
+from saliency_lib.models.forward import ask, evaluation_mode
 from saliency_lib.targets import check_scores
 
 
@@ -128,7 +128,7 @@ def predictions(scores: Tensor, k: int, head: Head = CLASSES) -> list[list[Predi
     """
     count = scores.shape[1]
     names = head.categories_for(count).names
-    k = whole("k", k, 1, error=TargetError)
+    k = integer("k", k, 1, error=TargetError)
     check_scores(scores)
     probabilities = head.probabilities(scores)
     if probabilities is None:
@@ -182,7 +182,9 @@ def as_model(
     if min(std) <= 0:
         raise ModelError(f"a standard deviation is positive; got std={std}")
     if not isinstance(head, Head) or not isinstance(layers, Layers):
-        raise ModelError(f"the head is an sl.Head and the layers are sl.Layers, not {shown(head)} and {shown(layers)}")
+        raise ModelError(
+            f"the head is an sl.Head and the layers are sl.Layers, not {short_repr(head)} and {short_repr(layers)}"
+        )
     return Model(_copied(module), mean, std, head, check_size(size, ModelError), layers)
 
 

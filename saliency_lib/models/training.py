@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from saliency_lib import files
 from saliency_lib.checks import one_of
 from saliency_lib.errors import ModelError
-from saliency_lib.models.counting import counted
 from saliency_lib.models.load import device, installed
+from saliency_lib.progress import progress_bar
 
 SEED, HELD_OUT_SEED = 1, 2
 
@@ -156,7 +156,7 @@ def train(recipe: Recipe, *, seed: int = 0) -> nn.Module:
         optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, total_steps=steps, pct_start=0.2)
         order = torch.cat([torch.randperm(len(images)) for _ in range(recipe.epochs)])
-        for step, chosen in enumerate(counted(order.split(recipe.batch)[:steps], steps, "batch")):
+        for step, chosen in enumerate(progress_bar(order.split(recipe.batch)[:steps], steps, "batch")):
             some, wanted = images[chosen].to(device()), answers[chosen].to(device())
             altered, answered = recipe.alter(loss, some, wanted, min(1, step / (0.3 * steps)))
             value = loss(altered, answered)

@@ -1,8 +1,6 @@
 """The processes of one run: one alone, or as many as `torchrun` starts, on one machine or several."""
 
 import os
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from typing import Any, TypeVar
 import torch.distributed
 
 from saliency_lib.errors import SaliencyError
+from saliency_lib.progress import said_after
 
 Value = TypeVar("Value")
 
@@ -91,21 +90,17 @@ def process_group() -> Iterator[ProcessGroup]:
 def _join(world_size: int) -> None:
     """Meet the other processes; who has to wait for them is told so."""
     words = f"waiting for the other processes: WORLD_SIZE says that there are {world_size} ..."
-    timer = threading.Timer(SILENCE, print, [words], {"file": sys.stderr, "flush": True})
-    timer.daemon = True
-    timer.start()
     try:
-        store, rank, _ = next(torch.distributed.rendezvous("env://", timeout=RENDEZVOUS_TIMEOUT))
-        store.set(f"saliency_lib/{rank}", "here")
-        store.wait([f"saliency_lib/{other}" for other in range(world_size)], RENDEZVOUS_TIMEOUT)
+        with said_after(SILENCE, words):
+            store, rank, _ = next(torch.distributed.rendezvous("env://", timeout=RENDEZVOUS_TIMEOUT))
+            store.set(f"saliency_lib/{rank}", "here")
+            store.wait([f"saliency_lib/{other}" for other in range(world_size)], RENDEZVOUS_TIMEOUT)
     except (RuntimeError, ValueError) as error:  # nobody listens, nobody comes, or a variable is missing
         reason = str(error).strip().split("\n", 1)[0]
         raise SaliencyError(
             f"WORLD_SIZE says {world_size} processes, and they cannot meet ({reason}): "
             "start them with torchrun, or unset it"
         ) from None
-    finally:
-        timer.cancel()
     torch.distributed.init_process_group(
         "gloo", store=store, rank=rank, world_size=world_size, timeout=COLLECTIVE_TIMEOUT
     )

@@ -20,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 
 from saliency_lib.errors import ModelError
 from saliency_lib.methods.gradients import saliency_map
-from saliency_lib.models.running import differentiating
+from saliency_lib.models.forward import differentiating
 
 BRIGHTEST = 0.1
 SHARPNESS = 10.0

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from saliency_lib.errors import SaliencyError
-from saliency_lib.models.running import evaluation_mode
+from saliency_lib.models.forward import evaluation_mode
 
 
 def manipulate(

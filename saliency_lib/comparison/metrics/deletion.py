@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from saliency_lib.checks import whole
+from saliency_lib.checks import integer
 from saliency_lib.comparison.metric import GRAY, Examined, Metric, numbers, order
 from saliency_lib.errors import SaliencyError
 from saliency_lib.targets import Target
@@ -65,7 +65,7 @@ def _area(
     """The mean of S on the way from image to gray, or `back`: a share of 1 / steps of the pixels more each time."""
     if maps.shape != (len(images), *images.shape[2:]):
         raise SaliencyError(f"expected maps of the images' shape, and got {tuple(maps.shape)}")
-    whole("steps", steps, 1)
+    integer("steps", steps, 1)
     way = [images, torch.full_like(images, GRAY)]
     S = list(known or ends(model, images, target, batch_size=batch_size))
     if back:

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor, nn
 
-from saliency_lib.checks import whole
+from saliency_lib.checks import integer
 from saliency_lib.comparison.metric import GRAY, Examined, Metric, numbers
 from saliency_lib.targets import Target
 
@@ -20,7 +20,7 @@ def falls(
 
     Their sides are a seventh to a half of the image's shorter side, each length as often.
     """
-    P = _squares(whole("squares", squares, 1), whole("seed", seed, 0), *images.shape[2:]).to(images.device)
+    P = _squares(integer("squares", squares, 1), integer("seed", seed, 0), *images.shape[2:]).to(images.device)
     versions = (torch.where(square, GRAY, images) for square in P)
     S = numbers(model, images, (images, *versions), 1 + len(P), target, batch_size)
     return P, S[0] - S[1:]

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor
 
-from saliency_lib.checks import whole
+from saliency_lib.checks import integer
 from saliency_lib.comparison.metric import Examined, Metric
 
 RADIUS, MOVES = 0.02, 3
@@ -20,10 +20,10 @@ def sensitivity(
     Yeh et al. (2019), definition 2.2, with `samples` of d, uniform in [-radius, radius] at each entry and one for all
     images; pixels stay in [0, 1]. `explain` makes maps (N, ...) of images. The class should not be chosen anew.
     """
-    random = Generator().manual_seed(whole("seed", seed, 0))
+    random = Generator().manual_seed(integer("seed", seed, 0))
     M = explain(images).flatten(1).double()
     worst = torch.zeros(len(M), dtype=M.dtype, device=M.device)
-    for _ in range(whole("samples", samples, 1)):
+    for _ in range(integer("samples", samples, 1)):
         d = radius * (2 * torch.rand(images.shape[1:], generator=random, dtype=torch.float64, device="cpu") - 1)
         moved = explain((images + d.to(images)).clamp(0, 1)).flatten(1).double()
         worst = torch.maximum(worst, (moved - M).norm(dim=1) / M.norm(dim=1).clamp(min=1e-300))

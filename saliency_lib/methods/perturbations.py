@@ -13,13 +13,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from saliency_lib.checks import MANY, check_images, whole
+from saliency_lib.checks import MANY, check_images, integer
 from saliency_lib.methods.gradients import Recording
 from saliency_lib.methods.method import Method
 from saliency_lib.methods.relu_rules import AnyRule
-from saliency_lib.models.counting import counted
+from saliency_lib.models.forward import ask, evaluation_mode
 from saliency_lib.models.model import channels_of
-from saliency_lib.models.running import ask, evaluation_mode
+from saliency_lib.progress import progress_bar
 from saliency_lib.targets import (
     Answer,
     Target,
@@ -53,7 +53,7 @@ Version = tuple[int, int, Tensor]
 """The number of a version, the number of the image that it is one of, and its pixels (C, H, W)."""
 
 
-class VersionMethod(Method):
+class PerturbationMethod(Method):
     """A method that asks the network about versions of the images; one forward pass prepares.
 
     `batch_size` versions are in memory at a time; `progress` shows a bar, by default where there is somebody to see it.
@@ -66,7 +66,7 @@ class VersionMethod(Method):
     """A setting of those that differentiate."""
 
     def __post_init__(self) -> None:
-        self.batch_size = whole("batch_size", self.batch_size, 1, MANY)
+        self.batch_size = integer("batch_size", self.batch_size, 1, MANY)
         with evaluation_mode(self.model), torch.inference_mode(False), torch.no_grad():
             self.I = check_images(self.images, channels_of(self.model)).detach().clone()
             self.answer = ask(self.model, self.I)
@@ -90,7 +90,7 @@ class VersionMethod(Method):
 
     def _each(self, versions: Iterable[Version], count: int, target: Target, *, differentiate: bool) -> Iterator[Seen]:
         total = math.ceil(count / self.batch_size)
-        for batch in counted(self._batches(versions), total, "batch", self.progress):
+        for batch in progress_bar(self._batches(versions), total, "batch", self.progress):
             yield from self._ask(batch, target, differentiate)
 
     def _batches(self, versions: Iterable[Version]) -> Iterator[list[Version]]:
