@@ -4,6 +4,7 @@ book       run stale chapters again, build the site, say where it is      (make 
 test       every test, and every chapter that did not pass here as it is   (make test)    [--all]
 serve      the same as book, then show the site to this machine           (make serve)
 refresh    run stale chapters again            [CHAPTER ...] [--force] [--timeout SECONDS]
+store      compute again, and keep, what takes minutes in a chapter  [CHAPTER ...] [--timeout SECONDS]
 colab      write the notebooks that Colab opens
 build      build the site, warnings being errors
 slides     write a lecture of slides for each chapter                      (make slides)
@@ -55,9 +56,10 @@ def parser() -> argparse.ArgumentParser:
     colabs.add_argument("chapters", nargs="*")
     colabs.add_argument("--torch")
     again = commands.add_parser("refresh")
-    again.add_argument("chapters", nargs="*", type=Path)
     again.add_argument("--force", action="store_true")
-    again.add_argument("--timeout", type=int, default=600)
+    for command, patience in ((again, 600), (commands.add_parser("store"), 7200)):
+        command.add_argument("chapters", nargs="*", type=Path)
+        command.add_argument("--timeout", type=int, default=patience)
     return top
 
 
@@ -141,6 +143,9 @@ def dispatch(options: argparse.Namespace) -> None:
         case "refresh":
             chapters = [path.resolve() for path in options.chapters] or project.chapters
             refresh.refresh(project, chapters, force=options.force, timeout=options.timeout)
+        case "store":
+            chapters = [path.resolve() for path in options.chapters] or project.chapters
+            refresh.store(project, chapters, options.timeout)
         case "check":
             if problems := [*refresh.stale(project), *colab.stale(project)]:
                 raise BookError("\n".join(problems))

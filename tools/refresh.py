@@ -114,6 +114,14 @@ def execute(
     return result, used, {package.lower() for name in modules for package in distributions().get(name, ())}
 
 
+def store(project: Project, paths: list[Path], timeout: int) -> None:
+    """Compute again, and keep, what these chapters read from `data/results/`; their outputs stay as they are."""
+    os.environ["SALIENCY_STORE"] = "1"
+    for path in paths:
+        execute(project, path, read(path), timeout)
+        print(f"  {project.relative(path)}: what it stores is computed")
+
+
 def refresh(project: Project, paths: list[Path], *, force: bool = False, timeout: int = 600) -> None:
     """Run the stale ones among these chapters again; raises BookError at the end if that failed for any."""
     failures = 0
