@@ -30,7 +30,7 @@ from saliency_lib.images import to_image
 
 COLUMNS = 4
 """Pictures in a row of the sheet that holds them."""
-JPEG: dict[str, Any] = {"quality": 92, "subsampling": 0}
+JPEG: dict[str, Any] = {"quality": 85, "subsampling": 0}
 
 
 def stored(name: str, compute: Callable[..., dict[str, Any]], /, **settings: Any) -> dict[str, Any]:
