@@ -83,7 +83,11 @@ def test_no_files_of_a_room_import_each_other_in_a_circle() -> None:
 def test_a_wheel_carries_every_folder_and_all_data(tmp_path: Path) -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
     folders = {path.parent.relative_to(ROOT).as_posix().replace("/", ".") for path in PACKAGE.rglob("__init__.py")}
-    assert set(settings["packages"]) == folders | {"saliency_lib.data", "saliency_lib.data.photos"}
+    assert set(settings["packages"]) == folders | {
+        "saliency_lib.data",
+        "saliency_lib.data.photos",
+        "saliency_lib.data.results",
+    }
     source = tmp_path / "source"
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
     if not tracked:
