@@ -1,6 +1,8 @@
 """What takes minutes is kept: read where function and settings are those of the file, computed where they are not."""
 
+import ast
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,10 @@ import torch
 import saliency_lib as sl
 from saliency_lib.errors import SaliencyError
 from saliency_lib.runs import stored as results
+from tools.project import ROOT, Project
+from tools.tidy import read
 
+STORED = re.compile(r'sl\.stored\(\s*"(\w+)",\s*(\w+)')
 CALLS: list[dict[str, Any]] = []
 
 
@@ -62,15 +67,9 @@ def test_another_function_is_not_taken_for_the_one_whose_result_is_kept(kept: Pa
         sl.stored("squares", squares, numbers=[2])
 
 
-def test_layout_and_comments_are_not_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    prints = []
-    for source in (
-        "def f(a, b):\n    return a\n",
-        "def f(\n    a,\n    b,\n):\n    # why\n    return a\n",
-        "def f(a): ...",
-    ):
-        monkeypatch.setattr(results.inspect, "getsource", lambda _, source=source: source)
-        prints.append(results.fingerprint(squares))
+def test_layout_and_comments_are_not_code() -> None:
+    sources = "def f(a, b):\n    return a\n", "def f(\n    a,\n    b,\n):\n    # why\n    return a\n", "def f(a): ..."
+    prints = [results.fingerprint(source) for source in sources]
     assert prints[0] == prints[1] != prints[2]
 
 
@@ -99,3 +98,17 @@ def test_what_the_book_keeps_is_small_and_says_what_it_is(monkeypatch: pytest.Mo
         told = json.loads(path.read_text("utf-8"))
         assert set(told) == {"function", "settings", "numbers", "pictures"}
         assert bool(told["numbers"]) != bool(told["pictures"]) == path.with_suffix(".jpg").exists()
+
+
+@pytest.mark.parametrize("chapter", Project(ROOT).chapters, ids=lambda path: path.stem)
+def test_what_a_chapter_reads_was_computed_by_the_function_that_it_shows(chapter: Path) -> None:
+    sources: dict[str, str] = {}
+    for cell in read(chapter).cells:
+        lines = cell.source.splitlines()
+        for node in ast.walk(ast.parse(cell.source)) if cell.cell_type == "code" else ():
+            if isinstance(node, ast.FunctionDef):
+                first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
+                sources[node.name] = "\n".join(lines[first - 1 : node.end_lineno])
+        for name, shown in STORED.findall(cell.source if cell.cell_type == "code" else ""):
+            told = json.loads((ROOT / "data" / "results" / f"{name}.json").read_text("utf-8"))
+            assert told["function"] == results.fingerprint(sources[shown])

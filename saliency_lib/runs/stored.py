@@ -30,7 +30,7 @@ from saliency_lib.images import to_image
 
 COLUMNS = 4
 """Pictures in a row of the sheet that holds them."""
-JPEG: dict[str, Any] = {"quality": 85, "subsampling": 0}
+JPEG: dict[str, Any] = {"quality": 92, "subsampling": 0}
 
 
 def stored(name: str, compute: Callable[..., dict[str, Any]], /, **settings: Any) -> dict[str, Any]:
@@ -44,7 +44,8 @@ def stored(name: str, compute: Callable[..., dict[str, Any]], /, **settings: Any
     Raises `SaliencyError` while a chapter is run for the site, if what is kept is of another function or setting.
     """
     path = folder() / f"{name}.json"
-    key = {"function": fingerprint(function("compute", compute)), "settings": json.loads(json.dumps(settings))}
+    source = inspect.getsource(function("compute", compute))
+    key = {"function": fingerprint(source), "settings": json.loads(json.dumps(settings))}
     if os.environ.get("SALIENCY_STORE"):
         _write(path, key, compute(**settings))
     try:
@@ -63,9 +64,9 @@ def folder() -> Path:
     return Path(str(importlib.resources.files("saliency_lib.data") / "results"))
 
 
-def fingerprint(compute: Callable[..., Any]) -> str:
+def fingerprint(source: str) -> str:
     """What changes when the code of a function does, and not with its comments or its layout."""
-    code = "".join(line for line in inspect.getsource(compute).splitlines() if not line.lstrip().startswith("#"))
+    code = "".join(line for line in source.splitlines() if not line.lstrip().startswith("#"))
     return hashlib.sha256(re.sub(r"\s|,(?=\s*[)\]}])", "", code).encode()).hexdigest()[:12]
 
 
