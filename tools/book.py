@@ -11,6 +11,7 @@ slides     write a lecture of slides for each chapter                      (make
 figures    write every figure as a file, with a contact sheet              (make figures)
 editions   print the whole book as one PDF                                  (make editions)
 course     write student's and instructor's notebooks and graded assignments  (make course)
+grade      grade an assignment's submissions       NAME [--course SECRET]
 notebooks  open the chapters in JupyterLab                                (make notebooks)
 colab-run  run the notebooks of colab/ as Colab would  [CHAPTER ...] [--torch VERSION]
 check      say which chapters and which copies for Colab are stale, and run nothing
@@ -27,8 +28,9 @@ import tempfile
 from pathlib import Path
 
 from tools import colab, links, notebooks, passed, refresh, site
-from tools.course import colab_run, editions, figures, slides
+from tools.course import colab_run, editions, figures, grading, slides
 from tools.course import make as course
+from tools.course.assignments import find
 from tools.project import ROOT, BookError, Project
 
 PLAIN = ("book", "check", "links", "colab", "build", "notebooks", "course", "slides", "editions", "figures")
@@ -55,6 +57,9 @@ def parser() -> argparse.ArgumentParser:
     colabs = commands.add_parser("colab-run")
     colabs.add_argument("chapters", nargs="*")
     colabs.add_argument("--torch")
+    graded = commands.add_parser("grade")
+    graded.add_argument("name", help="the assignment, such as problem-set-1")
+    graded.add_argument("--course", default="", help="a secret that decides the random numbers of the tests")
     again = commands.add_parser("refresh")
     again.add_argument("--force", action="store_true")
     for command, patience in ((again, 600), (commands.add_parser("store"), 7200)):
@@ -132,6 +137,9 @@ def dispatch(options: argparse.Namespace) -> None:
             colab.write(project)
         case "course":
             course.write(project)
+        case "grade":
+            for row in grading.grade(course.folder(project) / "nbgrader", find(project, options.name), options.course):
+                print("  ".join(row))
         case "slides":
             slides.write(project)
         case "figures":

@@ -1,51 +1,27 @@
-"""The graded assignments: right answers pass, typical wrong ones and empty ones do not, and nbgrader counts points."""
+"""The graded assignments: right answers earn everything, empty ones nothing, mistakes what a fair marker gives."""
 
 from functools import cache
-from typing import Any
+from pathlib import Path
 
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
-from tools.course.assignments import Assignment, Block, assignments, notebook, released, submission
+from tools.course.assignments import (
+    STUB,
+    Assignment,
+    Block,
+    assignments,
+    defines,
+    notebook,
+    parse,
+    released,
+    submission,
+)
+from tools.course.marking import Mark, agrees, answers, job, mark, marks, reference, seed_of, values
 from tools.project import ROOT, BookError, Project
 
 ALL = assignments(Project(ROOT))
-
-
-Space = dict[str, Any]
-
-
-def runs(code: str, space: Space) -> bool:
-    """Whether a cell runs through."""
-    try:
-        exec(compile(code, "cell", "exec"), space)
-    except Exception:
-        return False
-    return True
-
-
-@cache
-def verdicts(name: str) -> dict[tuple[str, str], bool]:
-    """By answer and kind (right, empty, empty without hidden tests, wrong 0, ...), whether its tests pass.
-
-    Cell by cell, as nbgrader runs it; a right answer stays for the cells below.
-    """
-    assignment, space, found = next(one for one in ALL if one.name == name), dict[str, Any](), {}
-    for block in assignment.blocks:
-        if block.kind == "code":
-            assert runs(block.body, space)
-        elif block.kind == "tests":
-            (right,) = assignment.named("answer", block.name)
-            tried = {"right": right.body, "empty": released(right)}
-            tried |= {f"wrong {n}": one.body for n, one in enumerate(assignment.named("wrong", block.name))}
-            for kind, code in tried.items():
-                mine = dict(space)
-                runs(code, mine)
-                found[block.name, kind] = runs(block.body, mine)
-            mine = dict(space)
-            runs(released(right), mine)
-            found[block.name, "empty, what students see"] = runs(released(block), mine)
-            runs(right.body, space)
-    return found
+SEED = 5
 
 
 @pytest.fixture(params=ALL, ids=lambda assignment: assignment.name)
@@ -54,42 +30,169 @@ def assignment(request: pytest.FixtureRequest) -> Assignment:
     return request.param
 
 
-def test_right_answers_pass_and_empty_and_typical_wrong_ones_do_not(assignment: Assignment) -> None:
-    found = verdicts(assignment.name)
-    names = {block.name for block in assignment.named("tests")}
-    assert {name for name, kind in found if kind == "wrong 0"} == names
-    assert {pair for pair, well in found.items() if well} == {(name, "right") for name in names}
+@cache
+def graded(name: str) -> list[tuple[Block, int]]:
+    """What every typical mistake, every right answer and every empty one of an assignment earns."""
+    one = next(one for one in ALL if one.name == name)
+    tried = [*one.named("wrong"), *one.named("answer")]
+    tried += [Block("empty", released(block), block.name) for block in one.named("answer")]
+    right = reference(one, SEED)
+    jobs = [job(one, block.name, block.body, (), SEED) for block in tried]
+    found = [marks(one.named("test", b.name), v, right[b.name]) for b, v in zip(tried, values(jobs), strict=True)]
+    return [(block, sum(mark.had for mark in given)) for block, given in zip(tried, found, strict=True)]
 
 
-def test_what_a_student_gets_holds_no_solution_and_no_hidden_test(assignment: Assignment) -> None:
-    for block in assignment.blocks:
-        assert "###" not in released(block) or block.kind == "text"
-    assert all("HIDDEN" in block.body for block in assignment.named("tests"))
-    assert all("BEGIN SOLUTION" in block.body for block in assignment.named("answer"))
+def test_right_answers_earn_everything_and_empty_ones_nothing(assignment: Assignment) -> None:
+    for block, had in graded(assignment.name):
+        if block.kind == "answer":
+            assert had == assignment.worth(block.name), block.name
+        if block.kind == "empty":
+            assert had == 0, block.name
+
+
+def test_mistakes_earn_what_a_fair_marker_gives() -> None:
+    """At most one point more or less, in nine of ten; the fair points stand beside each mistake, with their reason."""
+    off = {}
+    for one in ALL:
+        for number, (block, had) in enumerate(graded(one.name)):
+            if block.kind == "wrong":
+                off[one.name, block.name, number, block.says] = had - block.points
+    assert len(off) > 120
+    far = {what: by for what, by in off.items() if abs(by) > 1}
+    assert len(far) <= len(off) / 10, far
+    assert max(map(abs, off.values())) <= 3, far
+
+
+def test_each_problem_has_six_mistakes_and_a_right_answer_in_another_form(assignment: Assignment) -> None:
+    for name in assignment.problems:
+        fair = [block.points for block in assignment.named("wrong", name)]
+        assert sum(points < assignment.worth(name) for points in fair) >= 6, name
+        assert all(points <= assignment.worth(name) for points in fair)
+
+
+BYPASSES = {
+    "a transformer of IPython's input": """
+from IPython.core.interactiveshell import InteractiveShell
+InteractiveShell.instance().input_transformers_post.append(lambda lines: ["pass"])
+""",
+    "comparisons of PyTorch that always hold": """
+import torch
+torch.testing.assert_close = torch.allclose = torch.equal = lambda *a, **k: True
+torch.Tensor.__eq__ = lambda a, b: True
+""",
+    "builtins": """
+import builtins
+builtins.all = builtins.abs = lambda *a: True
+""",
+    "an answer that equals everything": """
+class Anything:
+    def __eq__(self, other): return True
+    def tolist(self): return self
+def softmax(scores): return Anything()
+def slopes(scores, c): return Anything()
+""",
+    "a line that looks like a result": """
+import json, os, sys
+for descriptor in range(1, 12):
+    try: os.write(descriptor, (json.dumps([["value", True]] * 4) + "\\n").encode())
+    except OSError: pass
+""",
+    "an early end": "raise SystemExit(0)",
+}
+
+
+@pytest.mark.parametrize("code", BYPASSES.values(), ids=BYPASSES)
+def test_no_bypass_earns_a_point(code: str) -> None:
+    one = next(one for one in ALL if one.name == "problem-set-1")
+    handed_in = submission(one, "empty")
+    handed_in.cells.insert(0, new_code_cell(code))
+    given, _ = mark(one, handed_in, SEED, reference(one, SEED))
+    assert sum(mark.had for mark in given) == 0
+
+
+def test_a_loop_or_a_dead_process_costs_its_own_problem_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.md"
+    path.write_text(
+        "# A\n\n"
+        + "\n".join(f"```python answer {n}\n{n} = 1\n```\n\n```python test {n} 2 It is one.\n{n}\n```\n" for n in "abc")
+    )
+    one = parse(path)
+    sources = {"a": "while True: pass", "b": "import os; os._exit(3)", "c": "c = 1"}
+    found = list(values([job(one, name, source, (), 0) for name, source in sources.items()], patience=20))
+    assert ["did not end" in found[0][0][1], "ended by itself" in found[1][0][1], found[2]] == [
+        True,
+        True,
+        [["value", 1]],
+    ]
+
+
+def test_an_earlier_slip_costs_once_and_own_cells_count(tmp_path: Path) -> None:
+    path = tmp_path / "a.md"
+    path.write_text(
+        "# A\n\n```python answer one\ndef one(): return 1\n```\n\n```python test one 1 It is one.\none()\n```\n\n"
+        "```python answer two\ndef two(): return 2 * one()\n```\n\n```python test two 1 It is two.\ntwo()\n```\n"
+    )
+    one = parse(path)
+    cells = ["k = 2", "%matplotlib inline\ndef one(): return 3", "def two(): return k * one()"]
+    lost = new_notebook(cells=[new_code_cell(source) for source in cells])
+    given, remarks = mark(one, lost, 0, reference(one, 0))
+    assert given == [Mark("one", 1, 0, "It is one."), Mark("two", 1, 1, "It is two.")]
+    assert remarks == []
+    twice = new_notebook(cells=[*lost.cells, new_code_cell("def one(): return 1")])
+    assert mark(one, twice, 0, reference(one, 0))[1] == ["one is answered twice: the last cell counts"]
+    assert answers(one, new_notebook())[2] == ["the cell of one is missing", "the cell of two is missing"]
+
+
+def test_numbers_agree_whatever_holds_them() -> None:
+    assert agrees([1, 2.0001, [True]], [1.0, 2, [1]])
+    assert agrees({"a": None, "b": float("nan")}, {"a": None, "b": float("nan")})
+    for found, right in ((1.01, 1), ([1], [1, 1]), ("1", 1), (None, 0), ([1], 1), ({"a": 1}, {"b": 1})):
+        assert not agrees(found, right)
+    assert len({seed_of("secret", str(n)) for n in range(200)}) == 16
+    assert seed_of("secret", "ada") == seed_of("secret", "ada")
+    assert any(seed_of("secret", str(n)) != seed_of("other", str(n)) for n in range(5))
+
+
+def test_what_a_student_gets_holds_no_solution_and_no_test_that_counts(assignment: Assignment) -> None:
+    cells = submission(assignment, "empty").cells
+    assert "\n".join(cell.source for cell in cells).count(STUB.strip()) == len(assignment.problems)
+    kinds = {cell.metadata["nbgrader"]["grade_id"].split("-")[0] for cell in cells}
+    assert kinds == {"text", "code", "answer", "tests", "written"}
+    for block in assignment.named("tests"):
+        compile(block.body, "cell", "exec")
+        assert all(", " in line for line in block.body.splitlines() if line.startswith("assert"))
 
 
 def test_points_add_up_to_what_is_promised(assignment: Assignment) -> None:
     assert f"{assignment.points} points" in " ".join(assignment.blocks[0].body.split())
     identities = [cell.metadata["nbgrader"]["grade_id"] for cell in notebook(assignment).cells]
     assert len(set(identities)) == len(identities)
+    assert all(block.points <= 2 for block in assignment.named("test"))
 
 
-def test_there_are_four_problem_sets_and_a_project() -> None:
+def test_there_are_problem_sets_and_a_project() -> None:
     assert [one.name for one in ALL] == [*(f"problem-set-{n}" for n in (1, 2, 3, 4)), "project"]
 
 
 def test_a_submission_is_wrong_where_it_shall_be() -> None:
-    one = Assignment("one", [Block("answer", "x = 1\n", "x"), Block("wrong", "x = 2\n", "x")])
+    one = Assignment("one", [Block("answer", "x = 1\n", "x"), Block("wrong", "x = 2\n", "x", 1, "Why.")])
     assert [submission(one, kind).cells[0].source for kind in ("right", "wrong")] == ["x = 1", "x = 2"]
+    assert defines("def f(): pass\nx = y = 1\nclass A: pass") == {"f", "x", "y", "A"}
+    assert defines("def f(:") == set()
 
 
-def test_tests_without_an_answer_are_refused(tmp_path: Any) -> None:
-    from tools.course.assignments import parse
-
+@pytest.mark.parametrize(
+    ("block", "why"),
+    [
+        ("python tests lost\nassert True", "belong to no answer"),
+        ("python test lost 2 It is.\n1", "belong to no answer"),
+        ("python anwser x\n1", "nobody knows"),
+        ("python test x\n1", "needs points"),
+        ("python wrong x 2\n1", "needs points"),
+    ],
+)
+def test_blocks_that_are_not_understood_are_refused(block: str, why: str, tmp_path: Path) -> None:
     path = tmp_path / "a.md"
-    path.write_text("# A\n\n```python tests lost 2\nassert True\n```\n")
-    with pytest.raises(BookError, match="belong to no answer"):
-        parse(path)
-    path.write_text("# A\n\n```python anwser x\n```\n")
-    with pytest.raises(BookError, match="nobody knows"):
+    path.write_text(f"# A\n\n```{block}\n```\n")
+    with pytest.raises(BookError, match=why):
         parse(path)

@@ -2,12 +2,17 @@
 
 A fenced block of Python becomes a code cell, and what stands between is Markdown. The words after `python` say more:
 
-    ```python answer NAME             the student's cell; what is between BEGIN SOLUTION and END SOLUTION is taken out
-    ```python tests NAME POINTS       tests of it; what is between BEGIN HIDDEN TESTS and END HIDDEN TESTS is not shown
-    ```python wrong NAME              a typical wrong answer: in no notebook, the tests have to refuse it
-    ```markdown written NAME POINTS   an answer in words, marked by hand; the block's text is the model answer
+    ```python answer NAME                 the student's cell; what stands between BEGIN and END SOLUTION is taken out
+    ```python tests NAME                  what a student sees and can run: no points
+    ```python test NAME POINTS SENTENCE   a test, in no notebook: its last line has to have the reference's value
+    ```python wrong NAME POINTS REASON    a typical mistake, in no notebook, and the points that a fair marker gives it
+    ```markdown written NAME POINTS       an answer in words, marked by hand; the block's text is the model answer
+
+The sentence is what the student is told: it states a property of a right answer. Random numbers in tests are seeded,
+otherwise for each student.
 """
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,18 +28,20 @@ FENCE = re.compile(
     r"^```(?P<language>python|markdown)[ \t]*(?P<words>.*)\n(?P<body>(?:.*\n)*?)```[ \t]*$", re.MULTILINE
 )
 SOLVED = re.compile(r"^(?P<indent>[ \t]*)### BEGIN SOLUTION\n(?:.*\n)*?[ \t]*### END SOLUTION\n?", re.MULTILINE)
-HIDDEN = re.compile(r"^[ \t]*### BEGIN HIDDEN TESTS\n(?:.*\n)*?[ \t]*### END HIDDEN TESTS\n?", re.MULTILINE)
+MAGIC = re.compile(r"^[ \t]*[%!].*$", re.MULTILINE)
 STUB = "raise NotImplementedError()  # your code here\n"
+KINDS = ("code", "answer", "tests", "test", "wrong", "written")
 
 
 @dataclass
 class Block:
-    """One cell to be: its kind (text, code, answer, tests, wrong or written), its name, its points, and its source."""
+    """One cell to be: its kind (text or one of KINDS), its source, its name, its points, and what it says in words."""
 
     kind: str
     body: str
     name: str = ""
     points: int = 0
+    says: str = ""
 
 
 @dataclass
@@ -52,7 +59,16 @@ class Assignment:
     @property
     def points(self) -> int:
         """What can be had."""
-        return sum(block.points for block in self.blocks)
+        return self.worth() + sum(block.points for block in self.named("written"))
+
+    @property
+    def problems(self) -> list[str]:
+        """The names of the problems that tests mark, in order."""
+        return [block.name for block in self.named("answer")]
+
+    def worth(self, name: str = "") -> int:
+        """What the tests of a problem, or all tests, can give."""
+        return sum(block.points for block in self.named("test", name))
 
     def named(self, kind: str, name: str = "") -> list[Block]:
         """The blocks of a kind, or those of them that have this name."""
@@ -64,12 +80,20 @@ def assignments(project: Project) -> list[Assignment]:
     return [parse(path) for path in sorted((project.root / "course").glob("*.md")) if path.stem != "README"]
 
 
+def find(project: Project, name: str) -> Assignment:
+    """An assignment by its name; raises BookError if there is none, naming all."""
+    known = {one.name: one for one in assignments(project)}
+    if name not in known:
+        raise BookError(f"there is no assignment {name!r}: it is one of {', '.join(known)}.")
+    return known[name]
+
+
 def parse(path: Path) -> Assignment:
     """An assignment from its Markdown; raises BookError for a block that is not understood."""
     found = Assignment(path.stem.replace("_", "-"), list(_blocks(path.read_text("utf-8"), path)))
-    for kind in ("tests", "wrong"):
+    for kind in ("tests", "test", "wrong"):
         for block in found.named(kind):
-            if not found.named("answer", block.name):
+            if block.name not in found.problems:
                 raise BookError(f"{path.name}: {kind} {block.name} belong to no answer.")
     return found
 
@@ -80,24 +104,25 @@ def _blocks(text: str, path: Path) -> Iterator[Block]:
         if prose := text[end : match.start()].strip():
             yield Block("text", prose)
         end = match.end()
-        kind, *rest = match["words"].split() or ["code"]
-        if kind not in ("code", "answer", "tests", "wrong", "written") or (kind == "written") != (
-            match["language"] == "markdown"
-        ):
+        kind, name, points, says = [*match["words"].split(maxsplit=3), *[""] * 4][:4]
+        kind = kind or "code"
+        if kind not in KINDS or (kind == "written") != (match["language"] == "markdown"):
             raise BookError(f"{path.name}: nobody knows what a block `{match['words']}` is.")
-        name, points = [*rest, "", ""][:2]
-        yield Block(kind, match["body"], name, int(points or 0))
+        if kind in ("test", "wrong") and not (points.isdigit() and says):
+            raise BookError(f"{path.name}: `{match['words']}` needs points, and a sentence that says what for.")
+        yield Block(kind, match["body"], name, int(points or 0), says)
     if prose := text[end:].strip():
         yield Block("text", prose)
 
 
 def notebook(assignment: Assignment) -> NotebookNode:
     """The instructor's source of an assignment, as nbgrader's `generate_assignment` takes it."""
-    cells = [_cell(block, number) for number, block in enumerate(assignment.blocks) if block.kind != "wrong"]
+    shown = [block for block in assignment.blocks if block.kind not in ("test", "wrong")]
+    cells = [_cell(block, number, assignment.worth(block.name)) for number, block in enumerate(shown)]
     return new_notebook(cells=cells, metadata=METADATA)
 
 
-def _cell(block: Block, number: int) -> NotebookNode:
+def _cell(block: Block, number: int, worth: int) -> NotebookNode:
     source = block.body.rstrip("\n")
     graded, solved = block.kind in ("tests", "written"), block.kind in ("answer", "written")
     told = {
@@ -109,18 +134,29 @@ def _cell(block: Block, number: int) -> NotebookNode:
         "grade_id": f"{block.kind}-{block.name}" if block.name else f"{block.kind}-{number}",
     }
     if graded:
-        told["points"] = block.points
+        told["points"] = block.points or worth
     make = new_markdown_cell if block.kind in ("text", "written") else new_code_cell
     return make(source, id=told["grade_id"], metadata={"nbgrader": told})
 
 
 def released(block: Block) -> str:
-    """What a student finds in a cell: no solution, no hidden test."""
-    return HIDDEN.sub("", SOLVED.sub(lambda match: match["indent"] + STUB, block.body))
+    """What a student finds in a cell: no solution."""
+    return SOLVED.sub(lambda match: match["indent"] + STUB, block.body)
+
+
+def defines(source: str) -> set[str]:
+    """The names that a cell defines at its top level; none if it is no Python."""
+    try:
+        tree = ast.parse(MAGIC.sub("", source))
+    except SyntaxError:
+        return set()
+    named = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    targets = [target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
+    return named | {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 def submission(assignment: Assignment, kind: str) -> NotebookNode:
-    """An assignment as handed in: `right`, `empty`, or `wrong`, with a typical mistake in each answer that has one."""
+    """An assignment as handed in: `right`, `empty`, or `wrong`, with the first typical mistake in each answer."""
     result = notebook(assignment)
     cells = {cell.metadata["nbgrader"]["grade_id"]: cell for cell in result.cells}
     for block in [*assignment.named("answer"), *assignment.named("written")]:
