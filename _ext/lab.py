@@ -13,8 +13,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from tools.lab.lay import lay
-from tools.lab.prepared import ALTS, TITLES
+from tools.lab.titles import ALTS, TITLES
 
 MISSING = "This lab needs JavaScript and a browser of 2023 or later. The picture shows how it begins."
 
@@ -45,6 +44,8 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     """Lay what the labs load beside the finished site, where there is any lab."""
     root, site = Path(app.srcdir), Path(app.outdir)
     if not error and app.builder.format == "html" and (root / "lab").is_dir():
+        from tools.lab.lay import lay  # brings PyTorch, which a book without labs does not need
+
         lay(root, site)
 
 

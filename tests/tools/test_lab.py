@@ -13,7 +13,7 @@ from browser import IN_A_BROWSER, MOVED, Browser, served, unreadable, visit
 
 import saliency_lib as sl
 from tools.lab.creatures import drawings
-from tools.lab.prepared import ALTS, TITLES
+from tools.lab.titles import ALTS, TITLES
 from tools.project import Project
 
 pytestmark = IN_A_BROWSER

@@ -1,0 +1,21 @@
+"""What each lab is called, and what its prepared picture shows."""
+
+TITLES = {
+    "photo": "the ImageNet network on photos",
+    "price": "what a pixel is worth",
+    "cover": "cover a part of a drawing",
+    "rules": "three rules, two classes, shuffled weights",
+    "draw": "draw while the network looks on",
+    "ascent": "the image a class asks for, live",
+    "box": "from a map to a box",
+}
+
+ALTS = {
+    "photo": "The photo of a tabby cat's face beside the grainy saliency map of its top class.",
+    "price": "The drawing of an owl beside the saliency map of owl, which is bright along its outline and at its eyes.",
+    "cover": "The drawing of a cat with a gray disk on it, beside the saliency map of cat before it was covered.",
+    "rules": "The drawing of a butterfly and three maps: by the gradient, the DeconvNet, and guided backpropagation.",
+    "draw": "The drawing of a ladybird beside the saliency map of ladybird.",
+    "ascent": "The image that the class flower asks for after 100 steps of gradient ascent: petals around a disk.",
+    "box": "The drawing of a fish with a box around it, beside the saliency map of fish that the box was made of.",
+}
