@@ -31,12 +31,16 @@ Layer = Hashable
 
 @dataclass(frozen=True)
 class Answer:
-    """What a network said of N images: its output, what the outputs mean, and what the layers watched put out."""
+    """What a network said of N images: its output, what the outputs mean, and what the layers watched put out.
+
+    `inner` holds the layers' outputs as they are meant to be seen, `raw` as they were put out.
+    """
 
     output: Any
     head: Head = CLASSES
     inner: Mapping[Layer, Tensor] = field(default_factory=dict)
     size: int | None = None
+    raw: Mapping[Layer, Tensor] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -94,6 +98,17 @@ def select(answer: Answer, target: Target) -> Tensor:
     Raises `TargetError` if the target names no class of these, does not fit the batch, or, being a function, does not
     return one number per image; `ModelError` if classes are asked of an output that holds no scores.
     """
+    return check_finite(_selected(answer, target))
+
+
+def check_finite(S: Tensor) -> Tensor:
+    """The numbers themselves. Raises `ModelError` if one of them is infinite or NaN: nothing can be explained then."""
+    if not S.detach().isfinite().all():
+        raise ModelError("the number to be explained is infinite or NaN for one of the images, as a masked class is")
+    return S
+
+
+def _selected(answer: Answer, target: Target) -> Tensor:
     if isinstance(target, Objective):
         return _check_numbers(target.numbers(answer), answer.count)
     if callable(target) and not isinstance(target, Tensor):

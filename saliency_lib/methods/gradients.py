@@ -20,10 +20,10 @@ from saliency_lib.images import with_part
 from saliency_lib.methods.maps import reduce_channels
 from saliency_lib.methods.method import Method
 from saliency_lib.methods.relu_rules import AnyRule, as_rule, following, relu_rule
-from saliency_lib.models.activations import as_map, find_layer, watched
+from saliency_lib.models.activations import as_map, find_layer, tokens
 from saliency_lib.models.forward import ask, differentiating
 from saliency_lib.models.model import Prediction, channels_of, predictions
-from saliency_lib.targets import Answer, Layer, Target, layers_of, select
+from saliency_lib.targets import Layer, Target, layers_of, select
 
 
 def input_gradient(model: nn.Module, images: Tensor, target: Target = None, *, rule: AnyRule = None) -> Tensor:
@@ -171,18 +171,16 @@ class Recording:
     ) -> None:
         self.model, self.layers, self.rule = model, tuple(layers), as_rule(rule)
         self._again: dict[str, Any] = {"layers": layers, "rule": rule, "under": under, "in_range": in_range}
-        with differentiating(model), watched(model, [*self.layers, *watch], leaf=bool(layers)) as met:
+        with differentiating(model):
             images = check_images(images, channels_of(model)) if in_range else images
             self.I = images.detach().clone().requires_grad_(not layers)
             with under:
-                answer = ask(model, self.I)
-        self.sources = [met[layer] for layer in self.layers] or [self.I]
+                self.answer = ask(model, self.I, [*self.layers, *watch], leaf=bool(layers))
+        self.sources = [self.answer.raw[layer] for layer in self.layers] or [self.I]
         for layer in self.layers:
-            if as_map(layer, met[layer]).ndim != 4:
+            if self.answer.inner[layer].ndim != 4:
                 name = type(find_layer(model, layer)).__name__
                 raise ModelError(f"the output of a layer should be (N, C, H, W), and that of {name} is not")
-        inner = {layer: as_map(layer, h) for layer, h in met.items()}
-        self.answer = Answer(answer.output, answer.head, inner, len(self.I))
 
     def watching(self, target: Target) -> "Recording":
         """Itself, or, if the target looks at layers that were not watched, another one that watches them."""
@@ -202,8 +200,11 @@ class Recording:
 
     def at_layers(self, target: Target = None) -> list[LayerGradient]:
         """For each layer its output h and dS / dh."""
-        views = zip(self.layers, self.sources, self._back(self.numbers(target), keep=True), strict=True)
-        return [LayerGradient(as_map(layer, h).detach(), as_map(layer, g)) for layer, h, g in views]
+        gradients = self._back(self.numbers(target), keep=True)
+        views = [(self.answer.inner[at].detach(), as_map(at, g)) for at, g in zip(self.layers, gradients, strict=True)]
+        if any(isinstance(at, tokens) and not g.any() for at, (_, g) in zip(self.layers, views, strict=True)):
+            raise ModelError("the score depends on none of these tokens, as after the last block: name an earlier one")
+        return [LayerGradient(h, g) for h, g in views]
 
     def _back(self, S: Tensor, keep: bool) -> tuple[Tensor, ...]:
         with differentiating(self.model):  # a checkpoint runs parts of the network once more
@@ -230,4 +231,6 @@ def _derivatives(
             raise ModelError(f"the model cannot be differentiated: {reason}") from error
     if any(one is None for one in found):
         raise ModelError(f"{none}detaches that")
+    if not all(one.isfinite().all() for one in found):
+        raise ModelError(f"the gradient at the {of} is infinite or NaN: look at what the network divides by")
     return found

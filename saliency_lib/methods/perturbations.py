@@ -4,11 +4,12 @@ The versions come one after another from a generator and go through the network 
 does not grow with their number. Classes are settled once, on the images as they are.
 """
 
+import copy
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,6 +23,7 @@ from saliency_lib.models.model import channels_of
 from saliency_lib.progress import progress_bar
 from saliency_lib.targets import (
     Answer,
+    Objective,
     Target,
     check_scores,
     class_indices,
@@ -126,6 +128,13 @@ def settled(target: Target, answer: Answer, rows: Tensor) -> Target:
     Whatever class each image means is settled by `answer`, what the network said of the images as they are: the top
     class of a version may be another one. `rows` holds one index per version.
     """
+    if callable(target) and not isinstance(target, Objective | Tensor):
+        return lambda output: torch.stack(
+            [
+                select(Answer(_placed(answer.output, output, k, row), size=answer.count), target)[row]
+                for k, row in enumerate(rows.tolist())
+            ]
+        )
     if isinstance(target, posterior):
         return posterior(settled(target.target, answer, rows))
     if isinstance(target, weighted):
@@ -133,3 +142,20 @@ def settled(target: Target, answer: Answer, rows: Tensor) -> Target:
     if is_class(target):
         return class_indices(check_scores(answer.scores), target, answer.head)[rows.to(answer.scores.device)]
     return target
+
+
+def _placed(base: Any, versions: Any, k: int, row: int) -> Any:
+    """The output for the images, with version k in the place of image `row`, where a function looks for it."""
+    if isinstance(base, Tensor):
+        whole = base.ndim and versions.ndim == base.ndim and versions.shape[1:] == base.shape[1:] and row < len(base)
+        return torch.cat([base[:row], versions[k : k + 1], base[row + 1 :]]) if whole else versions
+    if isinstance(base, Mapping):
+        return type(base)({key: _placed(base[key], versions[key], k, row) for key in base})  # type: ignore[call-arg]
+    if isinstance(base, list | tuple):
+        parts = [_placed(a, b, k, row) for a, b in zip(base, versions, strict=True)]
+        return type(base)(*parts) if hasattr(base, "_fields") else type(base)(parts)
+    if hasattr(base, "__dict__"):
+        found = copy.copy(versions)
+        vars(found).update({key: _placed(value, vars(versions)[key], k, row) for key, value in vars(base).items()})
+        return found
+    return versions

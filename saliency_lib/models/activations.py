@@ -22,7 +22,8 @@ class tokens(NamedTuple):
     """A layer that puts out tokens (N, T, C), seen as a map (N, C, h, w): those after the first `skip`, row by row.
 
     A vision transformer's first token belongs to no part of the image, hence `skip=1`. `grid` is (h, w); by default the
-    tokens fill a square. Accepted wherever a layer is. Chapter 8 teaches it.
+    tokens fill a square. A layer that keeps its tokens as a map, channels last, (N, h, w, C), takes `skip=0`. Accepted
+    wherever a layer is. Chapter 8 teaches it.
     """
 
     layer: nn.Module | str
@@ -30,20 +31,43 @@ class tokens(NamedTuple):
     grid: tuple[int, int] | None = None
 
 
-def as_map(layer: Layer, output: Tensor) -> Tensor:
+def as_map(layer: Layer, output: Tensor, images: Tensor | None = None) -> Tensor:
     """A layer's output, or a tensor shaped like it, as the layer is meant to be seen: only `tokens` change anything.
 
-    Raises `ModelError` if the tokens do not fill the grid.
+    Raises `ModelError` if the tokens do not fill the grid, or, where the `images` are known, if the output is not one
+    of each, or its channels come last and nobody said so.
     """
+    if images is not None and (output.ndim == 0 or len(output) != len(images)):
+        raise ModelError(f"a layer puts out one thing for each image, and this one {tuple(output.shape)}: name another")
     if not isinstance(layer, tokens):
+        if images is not None and output.ndim == 4 and _channels_last(layer, output, images):
+            raise ModelError(f"the layer puts out {tuple(output.shape)}, channels last: say sl.tokens(layer, skip=0)")
         return output
+    skip = integer("skip", layer.skip, 0, error=ModelError)
+    if output.ndim == 4 and skip == 0:
+        return output.permute(0, 3, 1, 2)
     if output.ndim != 3:
-        raise ModelError(f"tokens have the shape (N, T, C), and this layer puts out {tuple(output.shape)}")
-    count = output.shape[1] - integer("skip", layer.skip, 0, error=ModelError)
+        more = ", or with skip=0 (N, h, w, C)"
+        raise ModelError(f"tokens have the shape (N, T, C){more}, and this layer puts out {tuple(output.shape)}")
+    count = output.shape[1] - skip
     h, w = sides(check_size(layer.grid, ModelError)) if layer.grid else (math.isqrt(max(count, 0)),) * 2
     if h * w != count or count < 1:
         raise ModelError(f"{count} tokens do not fill a grid of {h} x {w}: say grid=(h, w), or another skip")
-    return output[:, layer.skip :].unflatten(1, (h, w)).permute(0, 3, 1, 2)
+    return output[:, skip:].unflatten(1, (h, w)).permute(0, 3, 1, 2)
+
+
+def _channels_last(layer: Layer, output: Tensor, images: Tensor) -> bool:
+    """Whether a layer's output (N, a, b, c) has the proportions of the images if its channels are last, and only so."""
+    if type(layer) in (nn.LayerNorm, nn.Linear):
+        return True
+    _, a, b, c = output.shape
+    H, W = images.shape[2:]
+    first, last = (b * W) / (c * H), (a * W) / (b * H)
+    return abs(last - 1) <= 1 / min(a, b) and not 2 / 3 <= first <= 3 / 2
+
+
+_WRAPPERS = ("_orig_mod.", "module.")
+"""What torch.compile and DataParallel put before the names of a network's layers."""
 
 
 def find_layer(model: nn.Module, layer: Layer) -> nn.Module:
@@ -60,6 +84,9 @@ def find_layer(model: nn.Module, layer: Layer) -> nn.Module:
     network = getattr(model, "network", None)
     roots = [root for root in (model, network) if isinstance(root, nn.Module)]
     names = {name: module for root in roots for name, module in root.named_modules() if name}
+    for name, module in list(names.items()):
+        for wrapper in _WRAPPERS:
+            names.setdefault(name.replace(wrapper, ""), module)
     if layer not in names:
         near = difflib.get_close_matches(layer, names, n=5, cutoff=0.3)
         raise ModelError(f"there is no layer {layer!r} in the network; near it are {', '.join(near) or 'none'}")
@@ -83,19 +110,28 @@ def watched(model: nn.Module, layers: Sequence[Layer], *, leaf: bool = False) ->
     def keep(module: nn.Module, inputs: object, output: object) -> Tensor:
         name = type(module).__name__
         if not isinstance(output, Tensor) or not output.is_floating_point():
-            raise ModelError(f"the output of a layer should be a tensor, and that of {name} is none")
+            kind = type(output).__name__
+            raise ModelError(f"the output of a layer should be a tensor of numbers, and that of {name} is a {kind}")
         if module in met:
             raise ModelError(f"the network runs the layer {name} more than once: which one is meant?")
         starts = leaf and not (met and output.requires_grad)
         met[module] = output.detach().requires_grad_() if starts else output
         return met[module].clone()
 
-    hooks = [module.register_forward_hook(keep) for module in set(modules.values())]
+    hooks = []
     try:
+        for module in set(modules.values()):
+            try:
+                hooks.append(module.register_forward_hook(keep))
+            except Exception as error:
+                raise ModelError(f"{type(module).__name__} is a layer that cannot be looked into: {error}") from error
         yield outputs
     finally:
         for hook in hooks:
             hook.remove()
     if len(met) < len(set(modules.values())):
-        raise ModelError("the network did not run every layer asked for: are they modules of this network?")
+        raise ModelError(
+            "the network did not run every layer asked for: are they modules of this network? If it is compiled, "
+            "use the network that you compiled"
+        )
     outputs.update({layer: met[module] for layer, module in modules.items()})

@@ -4,9 +4,11 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from saliency_lib.categories import CLASSES, Head
 from saliency_lib.checks import check_images, listed
@@ -51,17 +53,22 @@ def differentiating(model: nn.Module) -> Iterator[None]:
         yield
 
 
-def ask(model: nn.Module, images: Tensor, layers: Sequence[Layer] = ()) -> Answer:
-    """What `model` says of `images`, and what these layers put out on the way.
+def ask(model: nn.Module, images: Tensor, layers: Sequence[Layer] = (), *, leaf: bool = False) -> Answer:
+    """What `model` says of `images`, and what these layers put out on the way: the one place where a network is called.
 
-    Raises `ModelError` if the model cannot run on these images, or does not run each layer exactly once.
+    It is handed a copy, because it may work in place. With `leaf` the graph starts at the first of the layers. Raises
+    `ModelError` if the model cannot run on these images, lets them depend on each other, or does not run each layer
+    exactly once.
     """
-    if len(images) > 1 and isinstance(model, nn.Module) and any(map(_mixes, model.modules())):
-        raise ModelError("BatchNorm without running statistics lets images depend on each other: pass them one by one")
-    with watched(model, layers) as outputs:
+    with watched(model, layers, leaf=leaf) as outputs:
         output = _run(model, images)
-    inner = {layer: as_map(layer, h) for layer, h in outputs.items()}
-    return Answer(output, head_of(model), inner, len(images))
+    if len(images) > 1 and not _apart(model, images):
+        raise ModelError(
+            "the network lets the images of a batch depend on each other, as batch norm without running statistics "
+            "does: pass them one by one, with batch_size=1 where a method has one"
+        )
+    inner = {layer: as_map(layer, h, images) for layer, h in outputs.items()}
+    return Answer(output, head_of(model), inner, len(images), outputs)
 
 
 @torch.no_grad()
@@ -92,13 +99,37 @@ def head_of(model: nn.Module) -> Head:
     return head if isinstance(head, Head) else CLASSES
 
 
-def _mixes(module: nn.Module) -> bool:
-    return isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is None
+_known_apart: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
+
+
+@torch.no_grad()
+def _apart(model: nn.Module, images: Tensor) -> bool:
+    """Whether the network says of an image alone what it says of it beside its negative; tried once for each model."""
+    if model not in _known_apart:
+        one = images[:1].detach()
+        devices = [one.device] if one.is_cuda else []
+        with torch.random.fork_rng(devices):
+            try:
+                alone, again, beside = (_run(model, x) for x in (one, one, torch.cat([one, 1 - one])))
+            except ModelError:  # it runs on batches of one size only
+                return True
+        _known_apart[model] = _alike(alone, beside) or not _alike(alone, again)  # the last: it is random
+    return _known_apart[model]
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Whether all tensors in an output, as far as they belong to the first image, are those of another."""
+    for x, y in zip(tree_leaves(a), tree_leaves(b), strict=False):
+        if isinstance(x, Tensor) and isinstance(y, Tensor) and x.is_floating_point() and x.ndim and len(x) == 1:
+            x, y = x.nan_to_num(), y[:1].nan_to_num()
+            if x.shape == y.shape and (x - y).abs().max() > 4 * torch.finfo(x.dtype).eps ** 0.5 * x.abs().max():
+                return False
+    return True
 
 
 def _run(model: nn.Module, images: Tensor) -> Any:
     try:
-        return model(images)
+        return model(images.clone())
     except SaliencyError:
         raise
     except Exception as error:  # the network is somebody's own code
