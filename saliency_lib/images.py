@@ -22,7 +22,7 @@ from typing import IO
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from saliency_lib.checks import MAX_PIXELS, Size, check_photo, check_size, check_tensor, integer, one_of, short_repr
@@ -101,6 +101,13 @@ def load_image(source: str | Path | IO[bytes] | Image.Image) -> Image.Image:
                 f"the limit is {MAX_PIXELS / 1e6:.0f} million: make it smaller first"
             )
         return _to_rgb(image)
+
+
+def upright(photo: Image.Image) -> Image.Image:
+    """A photo as `load_image` gives it; itself, and no copy, if it is one of these. Errors as in `load_image`."""
+    plain = type(photo) is Image.Image and photo.mode == "RGB" and 0 not in photo.size  # and no file, to be read yet
+    turned = plain and photo.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    return photo if plain and not turned and "transparency" not in photo.info else load_image(photo)
 
 
 def _opened(source: str | Path | IO[bytes], name: str) -> Image.Image:

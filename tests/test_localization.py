@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 import saliency_lib as sl
+from saliency_lib import images
 from saliency_lib.images import part_of
 from saliency_lib.localization.boxes import Box, bounding_box, cover, largest_component
 from saliency_lib.localization.localize import graph_cut
@@ -358,3 +359,16 @@ def test_what_is_no_part_of_a_photo(part: object) -> None:
     with pytest.raises(sl.ImageError, match="part") as caught:
         sl.localize(gray(20, 10), torch.rand(4, 4), part=part)  # type: ignore[arg-type]
     says(caught.value)
+
+
+def test_a_photo_is_brought_upright_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `load_image` gave is taken as it is, for every class anew; anything else is brought upright."""
+    photo, turned = sl.sample_photo("coffee"), sl.sample_photo("coffee")
+    turned.getexif()[0x0112] = 6
+    calls = []
+    monkeypatch.setattr(images, "load_image", lambda picture: calls.append(picture) or picture)
+    assert images.upright(photo) is photo
+    assert not calls
+    for other in (turned, photo.convert("L"), photo.convert("RGBA")):
+        images.upright(other)
+    assert len(calls) == 3

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from saliency_lib.checks import check_map, check_photo, integer, number, numbers
 from saliency_lib.errors import SaliencyError
-from saliency_lib.images import Part, load_image
+from saliency_lib.images import Part, upright
 from saliency_lib.localization.boxes import Box, bounding_box, cover, largest_component, median, scale
 from saliency_lib.localization.parts import covered
 
@@ -72,7 +72,7 @@ def localize(
     if number("background", background, 0, 1) > foreground:
         raise SaliencyError(f"expected 0 <= background <= foreground <= 1, got {background} and {foreground}")
     checked = check_map(saliency)
-    image = load_image(check_photo(image))  # upright, as the network was given it
+    image = upright(check_photo(image))  # upright, as the network was given it
     window = covered(image, saliency, part)
     photo = image.crop(window)
     small = _shrink(photo, size)
@@ -102,7 +102,7 @@ def threshold_box(
     if fractions[0] == 0:
         raise SaliencyError("a threshold is a fraction of the maximum, in (0, 1], and not 0")
     values = check_map(saliency)
-    image = load_image(check_photo(image))  # upright, as the network was given it
+    image = upright(check_photo(image))  # upright, as the network was given it
     window = covered(image, saliency, part)
     photo = image.crop(window)
     marked = [(values >= fraction * values.max()) & (values > 0) for fraction in fractions]
