@@ -283,11 +283,6 @@ def test_a_unit_that_is_not_there_says_so(resnet: nn.Module, target: tuple[Any, 
     says(caught.value)
 
 
-def test_the_unit_before_the_end_is_the_score(resnet: nn.Module) -> None:
-    images = torch.rand(2, 3, 64, 64)
-    assert torch.equal(sl.saliency_map(resnet, images, sl.unit("fc", 2)), sl.saliency_map(resnet, images, 2))
-
-
 @given(st.floats(-3, 3), st.floats(-3, 3))
 def test_weighted_is_linear_in_its_weights(a: float, b: float) -> None:
     net, images = small_network().double(), torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)).double()

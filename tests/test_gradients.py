@@ -17,7 +17,6 @@ from helpers import (
     relative,
     says,
     small_network,
-    thawed,
 )
 from torch import Tensor, nn
 
@@ -85,17 +84,6 @@ def test_the_gradient_equals_captums_on_the_embedded_model(embedded: sl.Model, p
     assert relative(sl.input_gradient(embedded, photos), expected) < 1e-5
     expected = Saliency(embedded).attribute(photos.clone(), target=7, abs=True).amax(1)
     assert relative(sl.saliency_map(embedded, photos, 7), expected) < 1e-5
-
-
-def test_a_batch_equals_its_images_one_by_one(embedded: sl.Model, photos: Tensor, images: Tensor) -> None:
-    small = small_network().double()
-    together = sl.input_gradient(small, images.double(), [0, 3, 1])
-    alone = [sl.input_gradient(small, images.double()[[i]], c) for i, c in enumerate([0, 3, 1])]
-    assert relative(together, torch.cat(alone)) < 1e-12
-    double = thawed(embedded).double()
-    pair = photos[:2].double()
-    together = sl.input_gradient(double, pair)
-    assert relative(together, torch.cat([sl.input_gradient(double, image[None]) for image in pair])) < 1e-10
 
 
 def test_every_kind_of_target_means_what_it_says(embedded: sl.Model) -> None:
@@ -451,21 +439,6 @@ def test_threads_do_not_disturb_each_other(net: nn.Module, images: Tensor) -> No
     for thread in threads:
         thread.join()
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
-
-
-def test_repeated_runs_are_bit_identical(embedded: sl.Model, photos: Tensor) -> None:
-    assert torch.equal(sl.saliency_map(embedded, photos[:1]), sl.saliency_map(embedded, photos[:1]))
-
-
-def test_gradients_on_every_device(device: torch.device, net: nn.Module, images: Tensor) -> None:
-    expected = sl.input_gradient(net, images, [0, 1, 2])
-    model, there = net.to(device), images.to(device)
-    with nothing_changes(model, there):
-        found = sl.input_gradient(model, there, torch.tensor([0, 1, 2]))
-        approximation = sl.linear_approximation(model, there, [0, 1, 2])
-    assert found.device.type == device.type
-    assert relative(found, expected) < 1e-3
-    assert torch.allclose(approximation(there), model(there)[range(3), range(3)].cpu().double(), atol=1e-5)
 
 
 def test_a_classifier_computes_where_its_weights_lie(device: torch.device, net: nn.Module, images: Tensor) -> None:
