@@ -62,6 +62,7 @@ from .methods.shap import shap as shap
 from .methods.smoothgrad import smoothgrad as smoothgrad
 from .methods.superpixels import superpixels as superpixels
 from .models.activations import tokens as tokens
+from .models.forward import activations as activations
 from .models.load import available_models as available_models
 from .models.load import device as device
 from .models.load import load_model as load_model
@@ -70,7 +71,6 @@ from .models.model import Model as Model
 from .models.model import Prediction as Prediction
 from .models.model import as_classifier as as_classifier
 from .models.model import as_model as as_model
-from .models.running import activations as activations
 from .runs.stored import stored as stored
 from .targets import Answer as Answer
 from .targets import Objective as Objective

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import saliency_lib as sl
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "saliency_lib"
 
@@ -128,3 +130,8 @@ def test_importing_the_package_imports_none_of_it() -> None:
     )
     with pytest.raises(ModuleNotFoundError):
         __import__("saliency_lib.creatures")
+
+
+def test_every_public_name_is_where_the_stub_says() -> None:
+    """Names are imported when they are used, so nothing else would notice a file that was renamed."""
+    assert [name for name in sl.__all__ if not hasattr(sl, name)] == []
