@@ -46,6 +46,11 @@ def test_pointing_mass_and_rank_by_hand() -> None:
     assert rank(maps, masks).tolist()[::2] == [1 / 2, 1]
 
 
+def test_rank_looks_at_as_many_values_as_the_mask_has_pixels_and_at_no_more() -> None:
+    second = torch.tensor([[[False, True], [False, False]]])
+    assert rank(torch.tensor([[[4.0, 3], [2, 1]]]), second).tolist() == [0]
+
+
 def test_a_map_without_order_has_the_masks_share_on_average() -> None:
     """Equal values come in a random order: a flat map does not win by its first row."""
     masks = torch.zeros(1, 100, 100, dtype=torch.bool)

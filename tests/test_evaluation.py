@@ -125,6 +125,10 @@ def test_right_and_pointed_by_hand() -> None:
     assert is_pointed((-5, 10), truths)  # 15 pixels off
     assert not is_pointed((-5.5, 10), truths)
     assert is_pointed((75, 20), [(10, 10, 60, 40)])
+    assert is_pointed((20, 55), [(10, 10, 60, 40)])
+    assert not is_pointed((20, 55.5), [(10, 10, 60, 40)])
+    assert is_pointed((20, -5), [(10, 10, 60, 40)])
+    assert not is_pointed((20, -5.5), [(10, 10, 60, 40)])
     assert not is_pointed((75.5, 20), [(10, 10, 60, 40)])
     assert is_pointed((55, 39), truths)
 

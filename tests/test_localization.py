@@ -372,3 +372,12 @@ def test_a_photo_is_brought_upright_once(monkeypatch: pytest.MonkeyPatch) -> Non
     for other in (turned, photo.convert("L"), photo.convert("RGBA")):
         images.upright(other)
     assert len(calls) == 3
+
+
+def test_what_equals_the_lower_quantile_is_background() -> None:
+    """Half of the map is zero, which then is its quantile of 0.3: all of it is background, and not nothing."""
+    saliency = torch.zeros(8, 8)
+    saliency[:, 4:] = torch.arange(1.0, 33).view(8, 4)
+    found = sl.localize(gray(8, 8), saliency, size=8)
+    assert found.background is not None
+    assert torch.equal(found.background, saliency == 0)
