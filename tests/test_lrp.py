@@ -1,15 +1,20 @@
 """Relevance propagation: by hand on paper, by literal loops, by Captum, and what the two forms owe."""
 
+import copy
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 import torchvision
 from captum.attr import LRP
 from captum.attr._utils.custom_modules import Addition_Module
 from captum.attr._utils.lrp_rules import Alpha1_Beta0_Rule, EpsilonRule
 from helpers import architecture, images_for, lively_class, nothing_changes, relative, says, small_network
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 from torchvision.models.resnet import BasicBlock
 
 import saliency_lib as sl
@@ -166,3 +171,90 @@ def test_what_has_no_rule_is_named(images: Tensor) -> None:
     for wrong in ({"form": "gamma"}, {"epsilon": 0}):
         with pytest.raises(sl.SaliencyError):
             sl.lrp(small_network(), images, **wrong)  # type: ignore[arg-type]
+
+
+# --- what is seen, and what descends from the image ----------------------------------------------------------------
+
+
+class Second(nn.Module):
+    """The small network with something in place of its second activation."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.net, self.function = small_network(), function
+        self.b = nn.Parameter(torch.rand(6, 1, 1) + 0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net[4:](self.function(self.net[:3](x), self.b))  # type: ignore[call-arg]
+
+
+class Twice(torch.autograd.Function):
+    """A function with a derivative of its own."""
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor) -> Tensor:
+        return 2 * z
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> Tensor:
+        return 2 * upstream[0]
+
+
+@pytest.mark.parametrize("form", ["epsilon", "z-plus"])
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (lambda h, b: Twice.apply(h), "does not see"),
+        (lambda h, b: torch.vmap(torch.relu)(h), "does not see|no .* rule"),
+        (lambda h, b: torch.jit.trace(torch.relu, h.detach(), check_trace=False)(h), "does not see"),
+        (lambda h, b: checkpoint(lambda h: h.relu() * 2, h, use_reentrant=False), "checkpoint"),
+        (lambda h, b: nn.LSTM(4, 4, batch_first=True)(h.flatten(1, 2))[0].unflatten(1, (6, 4)), "lstm"),
+        (lambda h, b: h * h.sigmoid(), "sigmoid"),
+        (lambda h, b: F.layer_norm(h, h.shape[1:]), "layer_norm"),
+        (lambda h, b: h.topk(4)[0], "topk"),
+    ],
+)
+def test_what_relevance_propagation_does_not_see_is_refused(function: Any, words: str, form: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(sl.ModelError, match=words) as caught:
+            sl.lrp(Second(function), torch.rand(2, 3, 8, 8), 1, form=form)
+    says(caught.value)
+    whole = torch.jit.trace(small_network(), torch.rand(2, 3, 8, 8))
+    with pytest.raises(sl.ModelError, match="does not see"):
+        sl.lrp(whole, torch.rand(2, 3, 8, 8), 1, form=form)
+
+
+@pytest.mark.parametrize("form", ["epsilon", "z-plus"])
+@pytest.mark.parametrize(
+    ("function", "same"),
+    [
+        (lambda h, b: h * b, None),
+        (lambda h, b: (h - b) / b, None),
+        (lambda h, b: torch.add(h, h.relu(), alpha=0.5), lambda h, b: h + 0.5 * h.relu()),
+        (lambda h, b: torch.sub(input=h, other=h.relu(), alpha=2), lambda h, b: h + (-2 * h.relu())),
+        (lambda h, b: h.movedim(1, -1).flip(0).roll(1, 0).movedim(-1, 1), lambda h, b: h),
+        (lambda h, b: torch.stack(h.unbind(1), 1), lambda h, b: h),
+        (lambda h, b: -(1 - h) + 1, lambda h, b: h),
+        (lambda h, b: F.interpolate(h, scale_factor=2)[..., ::2, ::2], lambda h, b: h),
+        (lambda h, b: F.prelu(h, torch.tensor([0.2])), lambda h, b: F.leaky_relu(h, 0.2)),
+        (
+            lambda h, b: (h.movedim(1, 3) @ (b[:, 0, 0].diag() - 0.3).T).movedim(3, 1),
+            lambda h, b: F.conv2d(h, (b[:, 0, 0].diag() - 0.3)[..., None, None]),
+        ),
+        (
+            lambda h, b: F.conv_transpose2d(h, (b[:, 0, 0].diag() - 0.3)[..., None, None]),
+            lambda h, b: F.conv2d(input=h, weight=(b[:, 0, 0].diag() - 0.3).T[..., None, None]),
+        ),
+    ],
+)
+def test_relevance_is_that_of_the_same_function_written_otherwise_trainable_or_frozen(
+    function: Any, same: Any, form: str
+) -> None:
+    model, images = Second(function), torch.rand(2, 3, 8, 8)
+    frozen = copy.deepcopy(model).requires_grad_(False)
+    found = sl.lrp(model, images, 1, form=form)
+    assert relative(found, sl.lrp(frozen, images, 1, form=form)) < 1e-5
+    if same is not None:
+        model.function = same
+        assert relative(found, sl.lrp(model, images, 1, form=form)) < 1e-4

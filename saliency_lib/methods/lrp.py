@@ -28,11 +28,13 @@ matrices turn toward one direction whatever they began with.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import Node
 from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
 
 from saliency_lib.checks import number, one_of
 from saliency_lib.errors import ModelError, SaliencyError
@@ -43,11 +45,15 @@ from saliency_lib.models.model import Model
 from saliency_lib.targets import Target
 
 FORMS = ("epsilon", "z-plus")
-WEIGHTED = {"conv1d", "conv2d", "conv3d", "linear"}
-ADDED = {"add", "add_", "__add__", "__radd__", "__iadd__"}
+WEIGHTED = {
+    *("conv1d", "conv2d", "conv3d", "linear", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
+    *("matmul", "__matmul__", "__rmatmul__", "mm", "bmm"),
+}
+ADDED = {"add", "add_", "__add__", "__radd__", "__iadd__", "sub", "sub_", "__sub__", "__isub__"}
 NONLINEAR = {
     *("relu", "relu_", "relu6", "hardtanh", "hardtanh_", "clamp", "clamp_", "clip", "clamp_min", "clamp_min_"),
-    *("leaky_relu", "leaky_relu_", "elu", "elu_", "gelu", "silu", "mish", "hardswish", "tanh"),
+    *("leaky_relu", "leaky_relu_", "elu", "elu_", "selu", "selu_", "celu", "celu_", "prelu"),
+    *("gelu", "silu", "mish", "hardswish", "tanh"),
 }
 """Functions with f(0) = 0, that work on each entry by itself."""
 POOLED = {
@@ -56,26 +62,14 @@ POOLED = {
 }
 """Each output is the largest of its inputs, or their mean: a layer whose weights are 0 and 1, or 1 / n."""
 PASSED = {
-    *("sum", "pad", "flatten", "unflatten", "view", "reshape", "permute", "transpose", "squeeze", "unsqueeze", "cat"),
-    *(
-        "concat",
-        "chunk",
-        "split",
-        "__getitem__",
-        "contiguous",
-        "expand",
-        "clone",
-        "to",
-        "float",
-        "double",
-        "cpu",
-        "cuda",
-    ),
-    *("dropout", "dropout2d", "feature_dropout"),
+    *("sum", "pad", "flatten", "unflatten", "view", "view_as", "reshape", "reshape_as", "permute", "transpose", "t"),
+    *("squeeze", "unsqueeze", "cat", "concat", "stack", "chunk", "split", "unbind", "__getitem__", "contiguous"),
+    *("expand", "expand_as", "repeat", "clone", "to", "float", "double", "cpu", "cuda", "neg", "__neg__", "T", "mT"),
+    *("movedim", "moveaxis", "swapaxes", "narrow", "select", "flip", "roll", "dropout", "dropout2d", "feature_dropout"),
 }
-"""What moves or picks its entries: the way back is that of the gradient."""
+"""What moves, picks or negates its entries: the way back is that of the gradient."""
 SCALED = {
-    *("sub", "sub_", "__sub__", "__isub__", "mul", "mul_", "__mul__", "__rmul__", "__imul__"),
+    *("mul", "mul_", "__mul__", "__rmul__", "__imul__", "rsub", "__rsub__"),
     *("div", "div_", "__truediv__", "__itruediv__", "true_divide"),
 }
 """The same, if only one of the two sides depends on the image."""
@@ -95,43 +89,92 @@ class _Handed(torch.autograd.Function):
 
 
 class _Relevance(TorchFunctionMode):
-    """A context in which every layer that is called goes backward by its rule; raises `ModelError` if it has none."""
+    """A context in which every layer that is called goes backward by its rule; raises `ModelError` if it has none.
+
+    What depends on the image is what descends from it in the graph; what descends from it and was not computed by a
+    call that was seen here, as in scripted code, is refused.
+    """
 
     def __init__(self, form: str, epsilon: float) -> None:
         super().__init__()
         self.form, self.epsilon = form, epsilon
 
+    def __enter__(self) -> Self:
+        self.ruled: set[Node] = set()
+        self.still: set[Node] = set()
+        return super().__enter__()
+
     def __torch_function__(
-        self, func: Callable, types: Iterable[type], args: tuple = (), kwargs: Mapping[str, Any] | None = None
+        self, func: Any, types: Iterable[type], args: tuple = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs, name = dict(kwargs or {}), getattr(func, "__name__", "")
+        name = getattr(func.__self__, "__name__", name) if name == "__get__" else name
+        moving = [self.moves(value) for value in tree_leaves([args, kwargs])]
+        if not any(moving) and (self.ruled or name != "clone"):
+            return func(*args, **kwargs)
         given, overwrites = list(args), _overwrites(name, args, kwargs)
         if overwrites:
             given[0] = args[0].clone()
         result = func(given[0].clone(), *given[1:], **kwargs) if overwrites else func(*given, **kwargs)
-        if not isinstance(result, Tensor) or not result.requires_grad or not result.is_floating_point():
-            return args[0].copy_(result) if overwrites else result
-        result = self._ruled(name, func, given, kwargs, result)
-        return args[0].copy_(result) if overwrites else result
+        found = [one for one in tree_leaves(result) if isinstance(one, Tensor) and one.requires_grad]
+        if found and name not in PASSED:
+            if not isinstance(result, Tensor):
+                self._refuse(name)
+            result = self._by_rule(name, func, given, kwargs, result, sum(moving))
+        if overwrites:
+            result = args[0].copy_(result)
+        self.ruled.update(one.grad_fn for one in tree_leaves(result) if isinstance(one, Tensor) and one.grad_fn)
+        return result
 
-    def _ruled(self, name: str, func: Callable, args: list, kwargs: dict[str, Any], y: Tensor) -> Tensor:
-        moving = sum(isinstance(value, Tensor) and value.requires_grad for value in args)
+    def moves(self, value: object) -> bool:
+        """Whether this descends from the image. Raises `ModelError` if it does so by what was not seen."""
+        if not isinstance(value, Tensor) or value.grad_fn is None or value.grad_fn in self.still:
+            return False
+        todo, seen = [value.grad_fn], {value.grad_fn}
+        if todo[0] in self.ruled:
+            return True
+        while todo:
+            for below, _ in todo.pop().next_functions:
+                if below in self.ruled:
+                    what = value.grad_fn.name().rsplit(":")[-1]
+                    raise ModelError(
+                        "relevance propagation does not see what is scripted, traced, compiled, under vmap, in place "
+                        f"by parts, or a function with a derivative of its own ({what})"
+                    )
+                if below is not None and below not in seen and below not in self.still:
+                    seen.add(below)
+                    todo.append(below)
+        self.still.update(seen)
+        return False
+
+    def _refuse(self, name: str) -> None:
+        hint = ": fold it into the convolution before it" if name == "batch_norm" else ""
+        raise ModelError(f"relevance propagation has no {self.form} rule for {name}, which the network calls{hint}")
+
+    def _by_rule(self, name: str, func: Callable, args: list, kwargs: dict[str, Any], y: Tensor, moving: int) -> Tensor:
+        saving = torch._C._autograd._top_saved_tensors_default_hooks(True)
+        if saving is not None and "checkpoint" in getattr(saving[0], "__module__", ""):
+            raise ModelError("relevance propagation needs what a checkpoint throws away: switch checkpoints off")
+        for key in ("input", "weight" if name in WEIGHTED else "other")[len(args) :]:
+            if key in kwargs:
+                args.append(kwargs.pop(key))
         if name in NONLINEAR:
             z = args[0]
             return _Handed.apply(z, y.detach(), torch.where(z == 0, 0, y / z).detach())
-        if name in WEIGHTED:
-            carrier = y if self.form == "epsilon" else _of_one_sign(func, args, kwargs, y)
+        if name in WEIGHTED and moving == 1:
+            carrier = y if self.form == "epsilon" else _of_one_sign(func, args, int(self.moves(args[1])), kwargs, y)
         elif name in ADDED and moving == 2:
-            a, b = args[:2]
+            a, b = args[0], args[1] * kwargs.get("alpha", 1) * (-1 if "sub" in name else 1)
             positive, negative = a.clamp(min=0) + b.clamp(min=0), a.clamp(max=0) + b.clamp(max=0)
             carrier = y if self.form == "epsilon" else torch.where(y < 0, negative, positive)
         elif name in POOLED | {"batch_norm"} and self.form == "epsilon":
             carrier = y
-        elif name in POOLED | PASSED or (name in SCALED | ADDED and moving < 2):
+        elif name in POOLED or (name in SCALED | ADDED and moving < 2):
             return y
+        elif name == "interpolate" and kwargs.get("mode", "nearest") != "bicubic":
+            return y  # weights that are not negative and add up to 1
         else:
-            hint = ": fold it into the convolution before it" if name == "batch_norm" else ""
-            raise ModelError(f"relevance propagation has no {self.form} rule for {name}, which the network calls{hint}")
+            self._refuse(name)
         return _Handed.apply(carrier, y.detach(), (y / self._stable(carrier)).detach())
 
     def _stable(self, z: Tensor) -> Tensor:
@@ -145,16 +188,19 @@ def _overwrites(name: str, args: tuple, kwargs: Mapping[str, Any]) -> bool:
     return name in NONLINEAR | ADDED | SCALED and (name.startswith("__i") or (name[-1] == "_" != name[0]))
 
 
-def _of_one_sign(func: Callable, args: list, kwargs: dict[str, Any], y: Tensor) -> Tensor:
-    """sum_i (x_i w_ij)+ where y_j > 0, and the sum of the negative parts where y_j < 0, by the layer itself."""
-    x, weight, rest = args[0], args[1], [None, *args[3:]]
+def _of_one_sign(func: Callable, args: list, place: int, kwargs: dict[str, Any], y: Tensor) -> Tensor:
+    """sum_i (x_i w_ij)+ where y_j > 0, and the sum of the negative parts where y_j < 0, by the layer itself.
+
+    x is the argument number `place`, the weights are the other one, and a bias is left out.
+    """
+    x, weight = args[place], args[1 - place].detach()
     kwargs = {name: value for name, value in kwargs.items() if name != "bias"}
     signs = [(x.clamp(min=0), 1)] + [(x.clamp(max=0), -1)] * bool((x < 0).any())
 
     def parts(sign: int) -> Tensor:
-        return sum(
-            func(one, weight.clamp(**{"min" if side == sign else "max": 0}), *rest, **kwargs) for one, side in signs
-        )
+        sides = ((one, weight.clamp(**{"min" if side == sign else "max": 0})) for one, side in signs)
+        rest = [None, *args[3:]] if len(args) > 2 else []
+        return sum(func(*(pair[::-1] if place else pair), *rest, **kwargs) for pair in sides)
 
     return torch.where(y < 0, parts(-1), parts(1))
 
@@ -180,8 +226,13 @@ class Lrp(Method):
         one_of("form", self.form, FORMS)
         if number("epsilon", self.epsilon, 0) == 0:
             raise SaliencyError("epsilon is a small positive number, and not 0")
-        self.recording = Recording(self.model, self.images, under=_Relevance(self.form, self.epsilon))
+        rules = _Relevance(self.form, self.epsilon)
+        self.recording = Recording(self.model, self.images, under=rules)
         self.answer = self.recording.answer
+        output = self.answer.output
+        parts = vars(output) if hasattr(output, "__dict__") and not isinstance(output, Tensor) else output
+        for value in tree_leaves(parts):
+            rules.moves(value)  # raises where the last layers were not seen
 
     def attribution(self, target: Target = None) -> Tensor:
         """The relevance of every entry, (N, C, H, W)."""
