@@ -24,6 +24,7 @@ FLOORS = [
     {"methods"},
     {"class_images", "localization"},
     {"auditing", "comparison", "localization_benchmark", "sanity"},
+    {"invariances", "studies"},
     {"plots"},
     {"players", "exercises"},
     {"widgets"},

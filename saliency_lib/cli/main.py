@@ -5,6 +5,8 @@ python -m saliency_lib localize photo.jpg --out box.png
 python -m saliency_lib evaluate --ilsvrc DIR --out results.jsonl --summary summary.json
 python -m saliency_lib audit DIR --out report.html
 python -m saliency_lib compare creatures --images 500 --out results.jsonl --summary summary.json
+python -m saliency_lib study saliency-on-object DIR --out results
+python -m saliency_lib invariances --model creature_convnet
 python -m saliency_lib class-image "flamingo" "monarch" --out sheet.png
 python -m saliency_lib train creature_convnet --out creature_convnet.pt
 python -m saliency_lib models
@@ -22,6 +24,7 @@ from saliency_lib.cli import pictures
 from saliency_lib.cli.arguments import add_model, add_photo, add_picture, add_target
 from saliency_lib.cli.auditing import add_audit
 from saliency_lib.cli.comparing import add_compare
+from saliency_lib.cli.studying import add_invariances, add_study
 from saliency_lib.cli.training import add_train
 from saliency_lib.errors import SaliencyError
 from saliency_lib.localization.localizers import DEFAULT, LOCALIZERS
@@ -85,6 +88,23 @@ def _parser() -> argparse.ArgumentParser:
             help="measure methods beside each other",
             description="Make maps of the same images by several methods, and measure them by several metrics. The "
             "same command goes on after an interruption, and under torchrun shares the work among processes.",
+        )
+    )
+    add_study(
+        commands.add_parser(
+            "study",
+            help="try a general sentence on photos and networks of yours",
+            description="Try a general sentence of the book on many photos and several networks: the mean, its null, "
+            "the difference with its interval over photos, and what that decides. The same command goes on after an "
+            "interruption, and under torchrun shares the work among processes.",
+        )
+    )
+    add_invariances(
+        commands.add_parser(
+            "invariances",
+            help="ask what methods say when only the description changes",
+            description="Describe one network and one image in other ways that no answer depends on, and measure how "
+            "far the map of every method moves.",
         )
     )
     _add_class_image(

@@ -65,9 +65,13 @@ class Explainer:
         if self.method is None or not self.method.per_pixel():
             maps = self.maps(model, images, labels, batch_size)
             return maps, maps
-        asked = self._asked(model, images, labels)
-        A = self._prepared(asked.model, asked.images, batch_size).attribution(asked.labels)
+        A = self.attribution(model, images, labels, batch_size)
         return reduce_channels(A), (A * (images.to(A) - GRAY) if self.method.derivative else A).sum(1)
+
+    def attribution(self, model: Model, images: Tensor, labels: Tensor, batch_size: int) -> Tensor:
+        """One number for each entry of the images, (N, C, H, W). Raises `SaliencyError` where a method makes none."""
+        asked = self._asked(model, images, labels)
+        return self._prepared(asked.model, asked.images, batch_size).attribution(asked.labels)
 
     def _asked(self, model: Model, images: Tensor, labels: Tensor) -> Question:
         asked = Question(model, images, labels)

@@ -55,7 +55,7 @@ def _module(name: str) -> Any:
     for file in pkgutil.iter_modules(networks.__path__):
         if name.startswith(file.name):
             module = importlib.import_module(f"{networks.__name__}.{file.name}")
-            return module if name in module.NAMES else None
+            return module if name in (*module.NAMES, *getattr(module, "EXTRA", ())) else None
     return None
 
 
@@ -77,7 +77,8 @@ def load_model(name: str = EMBEDDED) -> Model:
     """A trained network, on `device()`, ready for images in [0, 1].
 
     `"efficientnet_lite0"` needs no network access: its weights are installed as a package, are checked by their
-    SHA-256, and give 224 x 224 images 1000 scores. So does `"efficientnet_lite1"` for 240 x 240 images.
+    SHA-256, and give 224 x 224 images 1000 scores. So does `"efficientnet_lite1"` for 240 x 240 images
+    and, where `pip install "saliency_lib[studies]"` was run, `"efficientnet_lite2"` for 260 x 260.
     `"creature_convnet"`, part of this package, gives 64 x 64 images such as `creatures` draws 10 scores, and so does
     `"creature_vit"`, a transformer, and `"companion_convnet"` and `"companion_convnet_shortcut"` on the drawings of
     `companions`, the second of which takes trees for owls; `"scene_convnet"` gives 96 x 96 images such as `scenes`

