@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from saliency_lib.checks import whole
+from saliency_lib.checks import integer
 from saliency_lib.comparison.explainers import SECOND
 from saliency_lib.comparison.pictures import PHOTOS, Picture, Pictures, find_pictures
 from saliency_lib.errors import ImageError, SaliencyError
@@ -173,7 +173,7 @@ def run_study(
         networks = tuple(models or study.networks)
         if study.second and not set(networks) <= set(SECOND):
             raise SaliencyError(f"{name} needs a second network: ask {', '.join(SECOND)}")
-        limit = study.count if count is None else whole("the number of pictures", count, 1)
+        limit = study.count if count is None else integer("the number of pictures", count, 1)
         pictures = {one: find_pictures(folder, load_model(one)) for one in networks}
         if study.masks and not pictures[networks[0]].known:
             raise SaliencyError(f"{name} needs to know where the objects are, and for {folder} nobody says so")
