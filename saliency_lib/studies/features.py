@@ -5,8 +5,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from saliency_lib.localization.boxes import Box, bounding_box, box_iou, largest_component
-from saliency_lib.methods.gradients import input_gradient
-from saliency_lib.methods.recording import Recording
+from saliency_lib.methods.gradients import Recording, input_gradient
 from saliency_lib.studies.layer_maps import last_layer, last_weights
 from saliency_lib.studies.study import Case, Found, study
 from saliency_lib.targets import Answer, Objective
@@ -28,7 +27,7 @@ def overlap(some: list[Box | None], more: list[Box | None]) -> Tensor:
 
 def in_two_units(at: Case) -> tuple[list[Box | None], list[Box | None]]:
     """The boxes of max |dS/dh_k| at a middle layer, and with each feature in units of a random size, exp(N(0, 1))."""
-    found = Recording(at.model, at.images, [MIDDLE]).gradients(at.labels)[0].gradient.abs()
+    found = Recording(at.model, at.images, [MIDDLE]).at_layers(at.labels)[0].gradient.abs()
     units = torch.randn(found.shape[1], generator=Generator().manual_seed(0)).exp()[:, None, None]
     return boxes_of(found.amax(1), at), boxes_of((found * units).amax(1), at)
 

@@ -5,7 +5,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from saliency_lib.methods.grad_cam import grad_cam
+from saliency_lib.methods.layers import grad_cam
 from saliency_lib.models.model import Model, layers_known
 from saliency_lib.studies.study import Case
 

@@ -8,7 +8,7 @@ from saliency_lib.comparison.metrics.deletion import deletion, ends
 from saliency_lib.controls import edges, noise
 from saliency_lib.methods.gradients import saliency_map
 from saliency_lib.methods.occlusion import occlusion
-from saliency_lib.models.running import activations
+from saliency_lib.models.forward import activations
 from saliency_lib.studies.classes import alike
 from saliency_lib.studies.layer_maps import last_layer, last_weights
 from saliency_lib.studies.study import Case, Found, study
