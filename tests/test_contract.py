@@ -254,7 +254,7 @@ def test_settings_and_seeds_count_and_the_global_random_numbers_do_not(method: s
 @pytest.mark.parametrize("method", METHODS)
 def test_a_method_of_the_package_is_a_function_too(method: str) -> None:
     net, of = network("functional"), getattr(sl, method.replace("-", "_"), None)
-    if of is None:
+    if of is None or of.__doc__ != sl.find_method(method).__doc__:
         pytest.skip("a method by name only")
     for setting in {*sl.find_method(method).settings()} & {*OTHERS} - {"patch", "stride"}:
         given = {setting: OTHERS[setting][0]}
