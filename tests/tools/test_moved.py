@@ -44,7 +44,7 @@ def test_from_disk_a_reader_arrives_at_the_same_heading(browser: Browser, moved:
     (tmp_path / "04_old.html").write_text(moved.page("04_old", "05_new", BASE), "utf-8")
     (tmp_path / "05_new.html").write_text('<title>New</title><h2 id="here">Here</h2>', "utf-8")
     browser.call("Page.navigate", url=(tmp_path / "04_old.html").as_uri() + "#here")
-    for _ in range(100):
+    for _ in range(600):
         if browser.evaluate("document.title") == "New":
             break
         time.sleep(0.05)
