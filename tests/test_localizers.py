@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage, stats
+from skimage import filters
 from test_evaluation import annotation, build
 from torch import Tensor
 
@@ -46,12 +47,12 @@ def at_layers(model: sl.Model, images: Tensor, label: int, *numbers: int) -> lis
     return [(h[0].detach(), g[0]) for h, g in zip(kept, torch.autograd.grad(score, kept), strict=True)]
 
 
-def spread_out(cells: Tensor) -> Tensor:
-    """A map on 56 x 56 cells, each 0.35 of a cell late, and smoothed with a standard deviation of one."""
+def spread_out(cells: Tensor, deviation: float = 1) -> Tensor:
+    """A map on 56 x 56 cells, each 0.35 of a cell late, and smoothed with a standard deviation of so many cells."""
     at = np.clip((np.arange(56) + 0.5) / 56 * len(cells) - 0.5 - 0.35, 0, len(cells) - 1)
     fine = ndimage.map_coordinates(cells.double().numpy(), np.meshgrid(at, at, indexing="ij"), order=1, mode="nearest")
     i = np.arange(56.0)
-    kernel = np.exp(-((i[:, None] - i) ** 2) / 2)
+    kernel = np.exp(-(((i[:, None] - i) / deviation) ** 2) / 2)
     kernel /= kernel.sum(1, keepdims=True)
     return torch.from_numpy(kernel @ fine @ kernel.T).float()
 
@@ -119,10 +120,31 @@ def object_map_averaged(model: sl.Model, photo: Image.Image, images: Tensor, lab
     return piece_above(M, 0.35, photo), M
 
 
+def object_extent(model: sl.Model, photo: Image.Image, images: Tensor, label: int) -> Rebuilt:
+    O = objects(model, images, label)
+    ((h, g),) = at_layers(model, images, label, 4)
+    adds = spread_out((h * g).sum(0).clamp(min=0), deviation=2)
+    x = h.double().flatten(1).T.numpy()
+    x = x - x.mean(0)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    color = images[0].double().reshape(3, 28, 8, 28, 8).mean((2, 4)).flatten(1).T.numpy()
+    E = O / O.max()
+    for M in (O, O * adds):
+        cells = M.double().reshape(28, 2, 28, 2).mean((1, 3)).flatten().numpy()
+        moved = np.empty(784)
+        for i in range(784):
+            weights = np.maximum(x @ x[i], 0) ** 2 * (1 + np.exp(-((color - color[i]) ** 2).sum(1) / (2 * 0.2**2)))
+            moved[i] = weights @ cells / weights.sum()
+        fine = F.interpolate(torch.from_numpy(moved).view(1, 1, 28, 28), (56, 56), mode="bilinear")[0, 0].float()
+        E = E + fine / fine.max()
+    return piece_above(E, filters.threshold_otsu(E.numpy(), nbins=4096) / E.max().item(), photo), E
+
+
 BY_HAND: dict[str, Callable[..., Rebuilt]] = {
     rebuild.__name__.replace("_", "-"): rebuild
     for rebuild in (
         whole_image, centered_box, pixel_graphcut, layer_graphcut, grad_cam, object_map, object_map_averaged,
+        object_extent,
     )
 }  # fmt: skip
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from saliency_lib.checks import one_of
 from saliency_lib.localization.boxes import Box
+from saliency_lib.localization.extent import ObjectExtent, otsu_box
 from saliency_lib.localization.localize import localize, threshold_box
 from saliency_lib.methods.gradients import Gradient
 from saliency_lib.methods.layers import GRID, GradCam, LayerSaliency, spread
@@ -157,6 +158,12 @@ LOCALIZERS = {
             AveragedObjectMap,
             _threshold,
             {"threshold": 0.35},
+        ),
+        Localizer(
+            "object-extent",
+            "the object map, spread over cells that look alike, Otsu's threshold",
+            ObjectExtent,
+            otsu_box,
         ),
     )
 }

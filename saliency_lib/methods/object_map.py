@@ -24,7 +24,7 @@ from saliency_lib.models.model import channels_of
 from saliency_lib.targets import Layer, Target
 
 
-class _OneView(LayerMethod):
+class OneView(LayerMethod):
     layers: Sequence[Layer] | None = None
 
     def chosen(self) -> Sequence[Layer]:
@@ -63,11 +63,11 @@ class ObjectMap(Method):
     def __post_init__(self) -> None:
         scales = numbers("scales, factors of the images' sides,", self.scales, least=1e-3, most=100)
         images = check_images(self.images, channels_of(self.model))
-        self.views: list[tuple[_OneView, bool]] = []
+        self.views: list[tuple[OneView, bool]] = []
         for view in (_resize(images, scale) for scale in scales):
             for mirrored in (False, True)[: 1 + self.mirror]:
                 seen = view.flip(-1) if mirrored else view
-                self.views.append((_OneView(self.model, seen, layers=self.layers, rule=self.rule), mirrored))
+                self.views.append((OneView(self.model, seen, layers=self.layers, rule=self.rule), mirrored))
         self.answer = self.views[0][0].answer
 
     def _maps(self, target: Target) -> Tensor:

@@ -43,12 +43,14 @@ class Layers(NamedTuple):
 
     `localization` names those that serve to find objects, the last for Grad-CAM. `shift` says by how much of a cell
     the deep cells lie further right and down than the middle of their share of the image. `any_size` is false where a
-    linear layer counts the cells, so that images have one size only.
+    linear layer counts the cells, so that images have one size only. `middle` names one of some eight pixels a cell,
+    whose features tell a thing from what surrounds it.
     """
 
     localization: tuple[str, ...] = ()
     shift: float = 0.0
     any_size: bool = True
+    middle: str = ""
 
 
 UNKNOWN = Layers()

@@ -218,12 +218,12 @@ MEAN, STD = (127 / 255,) * 3, (128 / 255,) * 3
 
 
 LAYERS = {
-    "efficientnet_lite0": Layers(localization=("blocks.4.2", "blocks.5.2", "bn2"), shift=0.35),
+    "efficientnet_lite0": Layers(("blocks.4.2", "blocks.5.2", "bn2"), shift=0.35, middle="blocks.2.1"),
     "efficientnet_lite1": UNKNOWN,
     "efficientnet_lite2": UNKNOWN,
 }
 """What is known of the layers: inverted-residual blocks 10 and 13 of Lite0 (counted from 0), and what global pooling
-averages.
+averages; in the middle block 4, of 28 x 28 cells.
 
 TensorFlow's "same" padding puts its odd zero at the end: every convolution of stride 2 moves its outputs by half an
 input pixel, (1 - 2^-n) / 2 of a cell after n of them, almost a half. That is where the kernels lie. The trained weights
