@@ -34,9 +34,9 @@ from saliency_lib.localization.extent import ObjectExtent, of_maximum_one, otsu,
 from saliency_lib.localization.localize import graph_cut
 from saliency_lib.localization.localizers import LOCALIZERS, locate
 from saliency_lib.localization_benchmark.error_analysis import Outcome, by_instances, by_size, too_large
+from saliency_lib.methods.gradients import LayerGradient, Recording
 from saliency_lib.methods.layers import spread
 from saliency_lib.methods.maps import reduce_channels
-from saliency_lib.methods.recording import LayerGradient, Recording
 from saliency_lib.statistics import Interval, interval
 
 FILE = Path(__file__).resolve().parent.parent / "data" / "localization_trials.json"

@@ -28,9 +28,9 @@ from torch import Tensor
 from saliency_lib.errors import ModelError
 from saliency_lib.localization.boxes import Box
 from saliency_lib.localization.localize import threshold_box
+from saliency_lib.methods.gradients import LayerGradient
 from saliency_lib.methods.layers import spread
 from saliency_lib.methods.object_map import OneView
-from saliency_lib.methods.recording import LayerGradient
 from saliency_lib.models.model import layers_known
 from saliency_lib.targets import Layer
 
