@@ -197,7 +197,7 @@ def steepest(s: Seen) -> Box | None:
     for t in torch.arange(0.45, 0.66, 0.025).tolist():
         inside = (t <= E).numpy()
         border = inside & (cv2.erode(inside.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0)
-        found.append((float(slope[border].mean()), t))
+        found.append((float(slope[border].mean()) if border.any() else 0.0, t))
     return s.above(E, max(found)[1])
 
 

@@ -1,17 +1,22 @@
 """The step of a random walk among cells that look alike, and the threshold: against slow copies of the equations."""
 
+import json
 import math
+from importlib.resources import files
 
 import numpy as np
 import pytest
 import torch
+from helpers import relative
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from skimage.filters import threshold_otsu
+from test_localizers import object_extent
 from torch import Tensor
 
 import saliency_lib as sl
+from benchmarks.localization_trials import CHOSEN, TODAY, TRIALS
 from saliency_lib.localization.extent import ObjectExtent, of_maximum_one, otsu, otsu_box, step, walk
 from saliency_lib.localization.localizers import find_localizer
 
@@ -138,3 +143,18 @@ def test_a_network_without_a_known_middle_is_told_so() -> None:
     model = sl.load_model("creature_convnet")
     with pytest.raises(sl.ModelError, match="a layer with middle features is not known"):
         find_localizer("object-extent").look(model, torch.rand(1, 3, 64, 64))
+
+
+def test_the_stored_trials_are_those_of_the_command() -> None:
+    stored = json.loads((files("saliency_lib.data") / "localization_trials.json").read_text("utf-8"))
+    assert [row["trial"] for row in stored["trials"]] == list(TRIALS)
+    assert (stored["today"], stored["chosen"]) == (TODAY, CHOSEN)
+    assert stored["photos"] == 2 * stored["half"]
+
+
+def test_the_map_is_the_sum_by_hand(embedded: sl.Model) -> None:
+    photo = sl.sample_photo("rocket")
+    images = sl.to_tensor(photo, crop=False)
+    _, E = object_extent(embedded, photo, images, 657)
+    assert E is not None
+    assert relative(ObjectExtent(embedded, images).maps(657)[0], E) < 1e-4
