@@ -106,7 +106,8 @@ class Seen:
         recording = Recording(MODEL, self.images, ["blocks.4.2", "blocks.5.2", last])
         *early, A = recording.sources
         with torch.enable_grad():
-            cells = torch.einsum("f,fij->ij", MODEL.network.classifier.weight[self.label].detach(), A[0])  # type: ignore[union-attr,operator]
+            weights = MODEL.get_parameter("network.classifier.weight")[self.label].detach()
+            cells = torch.einsum("f,fij->ij", weights, A[0])
             found = torch.autograd.grad(cells.max(), early)
         maps = [spread(reduce_channels(g), shift=MODEL.layers.shift)[0] for g in found]
         return torch.stack([M / M.mean() for M in maps]).sum(0).detach()

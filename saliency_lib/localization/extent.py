@@ -61,7 +61,8 @@ class ObjectExtent(OneView):
         O = super().combine(others)
         g = spread((middle.output * middle.gradient).sum(1).relu(), shift=self.shift, smoothing=SMOOTHING)
         P = walk(middle.output, self.images.to(middle.output))
-        return sum(of_maximum_one(M) for M in (O, step(P, O, middle.output), step(P, O * g, middle.output)))
+        maps = (O, step(P, O, middle.output), step(P, O * g, middle.output))
+        return torch.stack([of_maximum_one(M) for M in maps]).sum(0)
 
 
 def walk(features: Tensor, images: Tensor) -> Tensor:
@@ -71,7 +72,7 @@ def walk(features: Tensor, images: Tensor) -> Tensor:
     """
     x = features.flatten(2)
     x = F.normalize(x - x.mean(2, keepdim=True), dim=1)
-    c = F.adaptive_avg_pool2d(images, features.shape[2:]).flatten(2).mT
+    c = F.adaptive_avg_pool2d(images, (features.shape[2], features.shape[3])).flatten(2).mT
     near = torch.exp(-torch.cdist(c, c).square() / (2 * COLOR**2))
     A = (x.mT @ x).relu().square() * (1 + near)
     A = A + 1e-9 * torch.eye(A.shape[1]).to(A)  # a cell is like itself, even where it is like no other
@@ -80,7 +81,7 @@ def walk(features: Tensor, images: Tensor) -> Tensor:
 
 def step(P: Tensor, maps: Tensor, features: Tensor) -> Tensor:
     """PM for maps M (N, s, s), on their own grid: brought to the cells of the features and back."""
-    cells = F.adaptive_avg_pool2d(maps[:, None], features.shape[2:])
+    cells = F.adaptive_avg_pool2d(maps[:, None], (features.shape[2], features.shape[3]))
     moved = (P @ cells.flatten(2).mT).mT.view_as(cells)
     return F.interpolate(moved, maps.shape[1:], mode="bilinear")[:, 0]
 
