@@ -1,0 +1,1 @@
+"""Pictures that have a name. One file a set."""
