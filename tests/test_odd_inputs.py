@@ -416,7 +416,7 @@ def said(error: BaseException, beginning: str) -> None:
 @given(ANYTHING, st.integers(-3, 3), st.integers(0, 9))
 def test_whole_numbers(value: Any, least: int, more: int) -> None:
     try:
-        found = checks.whole("n", value, least, least + more)
+        found = checks.integer("n", value, least, least + more)
     except sl.SaliencyError as error:
         said(error, "n should be a whole number")
     else:
