@@ -59,7 +59,7 @@ def gradient(S: Tensor, I: Tensor, *, rule: AnyRule = None, create_graph: bool =
     number depends on its own image alone. `rule` is what the ReLUs between the two do (see `relu_rule`). The graph is
     kept: ask again as often as you like. With `create_graph` the result can be differentiated itself.
 
-    Raises `ModelError` if S cannot be differentiated by I. Chapter 4 teaches it.
+    Raises `ModelError` if S cannot be differentiated by I. Chapter 5 teaches it.
     """
     for name, value in (("S", S), ("I", I)):
         if not check_tensor(f"{name} of floating-point numbers", value).is_floating_point():
