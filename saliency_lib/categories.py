@@ -133,6 +133,10 @@ def numbered_categories(count: int, word: str = "class") -> Categories:
     return Categories([f"{word} {i}" for i in range(count)])
 
 
+ONE_OUTPUT = "say what it means, head=sl.Head('sigmoid', ['owl']) or head=sl.Head('numbers', ['age'], 'years')"
+"""What to do about a network with a single output, of which nobody said whether it is a label or a number."""
+
+
 @dataclass(frozen=True)
 class Head:
     """What a network's K outputs mean, and what they are called.
@@ -157,17 +161,24 @@ class Head:
         return self.names if isinstance(self.names, Categories | None) else Categories(self.names)
 
     def categories_for(self, count: int) -> Categories:
-        """Names for `count` outputs. Raises `ModelError` if there are names, but too few."""
+        """Names for `count` outputs. Raises `ModelError` if the names are too few, or several for a single output."""
         if self.categories is None:
             return numbered_categories(count, "output" if self.kind == "numbers" else "class")
         if len(self.categories) < count:
             raise ModelError(f"the model scores {count} classes, and {len(self.categories)} of them have names")
+        if count == 1 < len(self.categories):
+            raise ModelError(f"the model has one output, and {len(self.categories)} names: {ONE_OUTPUT}")
         return self.categories
 
     def probabilities(self, scores: Tensor) -> Tensor | None:
-        """The probabilities (N, K) that the scores stand for; None for plain numbers, which stand for themselves."""
+        """The probabilities (N, K) that the scores stand for; None for plain numbers, which stand for themselves.
+
+        Raises `ModelError` for the softmax of a single score, which is 1 whatever the score.
+        """
         if self.kind == "numbers":
             return None
+        if self.kind == "softmax" and scores.shape[1] == 1:
+            raise ModelError(f"the softmax of one score is always 1: {ONE_OUTPUT}")
         return scores.softmax(1) if self.kind == "softmax" else scores.sigmoid()
 
 

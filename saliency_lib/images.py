@@ -92,6 +92,8 @@ def load_image(source: str | Path | IO[bytes] | Image.Image) -> Image.Image:
     if isinstance(source, Image.Image):
         with _clear_errors("the picture"):
             return _to_rgb(source)
+    if hasattr(source, "__array__"):
+        raise ImageError("an array is no file: PIL.Image.fromarray(array) makes a picture of one of bytes, (H, W, 3)")
     name = str(source) if isinstance(source, str | Path) else str(getattr(source, "name", None) or short_repr(source))
     with _clear_errors(name), _opened(source, name) as image:
         width, height = image.size
@@ -130,7 +132,9 @@ def _clear_errors(name: str) -> Iterator[None]:
     except IsADirectoryError:
         raise ImageError(f"{name} is a folder, not a photo") from None
     except UnidentifiedImageError:
-        raise ImageError(f"{name} is not an image that can be opened here") from None
+        hint = ": save it as JPEG or PNG" if name.casefold().endswith((".heic", ".heif", ".avif")) else ""
+        kind = f" ({name.rsplit('.', 1)[1].upper()})" if hint else ""
+        raise ImageError(f"{name} is not an image that can be opened here{kind}{hint}") from None
     except Image.DecompressionBombError:
         raise ImageError(f"{name} has far more pixels than the limit of {MAX_PIXELS / 1e6:.0f} million") from None
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...

@@ -1,7 +1,8 @@
 """Networks of other people's making: the right answer or one sentence, where once a wrong map came without a word."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import pytest
@@ -216,3 +217,63 @@ def test_a_gradient_that_is_none_is_refused(images: Tensor) -> None:
     with pytest.raises(sl.ModelError, match="gradient at the image is infinite or NaN") as caught:
         sl.input_gradient(root, images, 1)
     says(caught.value)
+
+
+@contextmanager
+def raises_one_line(kind: type[Exception], match: str) -> Iterator[None]:
+    """An error of this kind whose message is one line and says this."""
+    with pytest.raises(kind, match=match) as caught:
+        yield
+    says(caught.value)
+
+
+# --- the model itself ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_a_network_in_another_number_format_is_asked_in_its_own(dtype: torch.dtype) -> None:
+    net = small_network()
+    model = sl.as_model(net.to(dtype))
+    images = torch.rand(2, 3, 8, 8)
+    expected = sl.saliency_map(sl.as_model(net.to(torch.float32)), images, 1)
+    assert relative(sl.saliency_map(model, images, 1).float(), expected) < 0.05
+    assert sl.saliency_map(model, images.to(dtype), 1).dtype == dtype
+
+
+def test_a_model_normalizes_where_its_weights_lie() -> None:
+    model = sl.as_model(small_network().to("meta"))
+    assert {buffer.device.type for buffer in (model.mean, model.std)} == {"meta"}
+
+
+def test_one_output_without_a_meaning_is_a_question(images: Tensor) -> None:
+    net = nn.Sequential(*small_network()[:-1], nn.LazyLinear(1))
+    net(images)
+    model = sl.as_classifier(net)
+    assert sl.saliency_map(model, images).any()
+    for ask in (lambda: model.top(images), lambda: sl.saliency_map(model, images, sl.posterior(0))):
+        with raises_one_line(sl.ModelError, "head=sl.Head"):
+            ask()
+    with raises_one_line(sl.ModelError, "one output, and 2 names"):
+        sl.as_classifier(net, categories=["no", "yes"]).top(images)
+    owl = sl.as_model(net, head=sl.Head("sigmoid", ["owl"])).top(images)[0][0]
+    assert owl.probability == pytest.approx(1 / (1 + torch.tensor(-owl.score).exp().item()))
+
+
+# --- pictures ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_grain_leaves_about_as_many_superpixels_as_were_asked_for(channels: int) -> None:
+    found = sl.superpixels(torch.rand(1, channels, 64, 64), 30)
+    assert 15 <= found.unique().numel() <= 45
+
+
+def test_a_picture_that_cannot_be_used_is_told_what_it_is(tmp_path: Any) -> None:
+    with raises_one_line(sl.ImageError, "fromarray"):
+        sl.load_image(torch.zeros(4, 4, 3).byte().numpy())
+    heic = tmp_path / "x.heic"
+    heic.write_bytes(b"\x00\x00\x00\x18ftypheic" + b"\0" * 100)
+    with raises_one_line(sl.ImageError, r"HEIC\): save it as JPEG"):
+        sl.load_image(heic)
+    with raises_one_line(sl.ImageError, "one or three channels, and these have 4"):
+        sl.removed(torch.rand(1, 4, 8, 8), torch.eye(8).bool()[None], "inpainting")

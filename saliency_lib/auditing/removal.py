@@ -37,6 +37,8 @@ def _blur(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _inpainting(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    if image.shape[2] not in (1, 3):
+        raise ImageError(f"inpainting takes images of one or three channels, and these have {image.shape[2]}")
     import cv2
 
     if mask.all():

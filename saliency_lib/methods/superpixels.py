@@ -7,6 +7,7 @@ A coalition is a set of pieces that are shown; the others are painted over with 
 can be no finer than they are, and one that cuts through the object blames its surroundings too.
 """
 
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -23,19 +24,34 @@ from saliency_lib.targets import Target
 COUNT = 50
 """About how many superpixels an image has, if nobody says."""
 
+COMPACTNESS = (10, 30, 100, 300)
+"""What nearness counts for beside color, in turn."""
+
 
 def superpixels(images: Tensor, count: int = COUNT) -> Tensor:
     """The number of the superpixel that each pixel belongs to, (N, H, W), from 0: about `count` of them in an image.
 
-    SLIC (Achanta et al., 2012), by scikit-image. They are connected, and have about one size. Raises `ImageError` for
-    bad images. Reference: `saliency_lib/methods/superpixels.py`.
+    SLIC (Achanta et al., 2012), by scikit-image. They are connected, and have about one size. In an image with a strong
+    grain colors scatter, and pieces fall apart and are merged away: there nearness counts for more, until half of
+    `count` are left, and if none helps a warning says how many there are. Raises `ImageError` for bad images.
+    Reference: `saliency_lib/methods/superpixels.py`.
     """
-    from skimage.segmentation import slic  # here, because it takes a second to import
-
     pixels = check_images(images).detach().cpu().double().movedim(1, 3).numpy()
     count = integer("count", count, 1, MANY)
-    found = [slic(image, count, compactness=10, start_label=0, channel_axis=2) for image in pixels]
-    return with_part(torch.from_numpy(np.stack(found)).long(), images)
+    return with_part(torch.from_numpy(np.stack([_slic(image, count) for image in pixels])).long(), images)
+
+
+def _slic(image: np.ndarray, count: int) -> np.ndarray:
+    """The pieces of one image (H, W, C)."""
+    from skimage.segmentation import slic  # here, because it takes a second to import
+
+    for compactness in COMPACTNESS:
+        found = slic(image, count, compactness=compactness, start_label=0, channel_axis=2)
+        pieces = int(found.max()) + 1
+        if pieces >= min(count, image.shape[0] * image.shape[1]) / 2:
+            return found
+    warnings.warn(f"about {count} superpixels were asked for, and there are {pieces}", stacklevel=4)
+    return found
 
 
 class SuperpixelMethod(PerturbationMethod):

@@ -82,13 +82,20 @@ class Model(nn.Module):
         self.head = head
         self.size = size
         self.layers = layers
-        self.register_buffer("mean", torch.tensor([float(value) for value in mean]).view(1, -1, 1, 1))
-        self.register_buffer("std", torch.tensor([float(value) for value in std]).view(1, -1, 1, 1))
+        weight = next(network.parameters(), None)  # normalization happens where the weights lie
+        device = None if weight is None else weight.device
+        self.register_buffer("mean", torch.tensor([float(value) for value in mean], device=device).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor([float(value) for value in std], device=device).view(1, -1, 1, 1))
         self.eval().requires_grad_(False)
 
     def forward(self, images: Tensor) -> Tensor:
         images = images.to(self.mean.device)
-        return self.network((images - self.mean) / self.std)
+        return self.network(((images - self.mean) / self.std).to(self.dtype))
+
+    @property
+    def dtype(self) -> torch.dtype | None:
+        """The number format in which the network computes: that of its first weight, if it has any."""
+        return next((weight.dtype for weight in self.network.parameters() if weight.is_floating_point()), None)
 
     @property
     def channels(self) -> int:
