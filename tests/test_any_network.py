@@ -329,7 +329,7 @@ def test_a_layer_is_a_module_or_its_name() -> None:
     for name in ("2", "network.2"):
         assert torch.equal(sl.layer_saliency(model, images, 1, layer=name), expected)
         assert torch.equal(sl.activations(model, images, [name])[name], model.network[:3](images))
-    for wrong, words in (("conv3", "no layer 'conv3'"), (3, "not int"), (None, "not NoneType")):
+    for wrong, words in (("conv3", "no layer 'conv3'"), (3, "not int"), (None, "good layers are not known")):
         with pytest.raises(sl.ModelError, match=words) as caught:
             sl.layer_saliency(model, images, 1, layer=wrong)
         says(caught.value)
