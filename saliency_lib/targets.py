@@ -98,7 +98,7 @@ def select(answer: Answer, target: Target) -> Tensor:
     Raises `TargetError` if the target names no class of these, does not fit the batch, or, being a function, does not
     return one number per image; `ModelError` if classes are asked of an output that holds no scores.
     """
-    return check_finite(_selected(answer, target))
+    return check_finite(selected(answer, target))
 
 
 def check_finite(S: Tensor) -> Tensor:
@@ -108,7 +108,8 @@ def check_finite(S: Tensor) -> Tensor:
     return S
 
 
-def _selected(answer: Answer, target: Target) -> Tensor:
+def selected(answer: Answer, target: Target) -> Tensor:
+    """`select` for whoever has a sentence of their own for numbers that are infinite or NaN."""
     if isinstance(target, Objective):
         return _check_numbers(target.numbers(answer), answer.count)
     if callable(target) and not isinstance(target, Tensor):

@@ -410,11 +410,10 @@ def test_the_ends_of_the_range_are_in_it(net: nn.Module) -> None:
         assert sl.input_gradient(net, torch.full((1, 3, 8, 8), value)).isfinite().all()
 
 
-def test_images_that_a_network_cannot_take_say_so(embedded: sl.Model, net: nn.Module) -> None:
-    for model, wrong in ((net, torch.rand(1, 3, 9, 9)), (embedded, torch.rand(1, 3, 64, 64).double())):
-        with pytest.raises(sl.ModelError, match="the model cannot run on images of shape") as caught:
-            sl.input_gradient(model, wrong)
-        says(caught.value)
+def test_images_that_a_network_cannot_take_say_so(net: nn.Module) -> None:
+    with pytest.raises(sl.ModelError, match="the model cannot run on images of shape") as caught:
+        sl.input_gradient(net, torch.rand(1, 3, 9, 9))
+    says(caught.value)
 
 
 def test_top_class_maps_take_one_image_and_at_least_one_class(net: nn.Module, images: Tensor) -> None:

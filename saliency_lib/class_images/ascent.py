@@ -35,7 +35,7 @@ from saliency_lib.methods.gradients import gradient
 from saliency_lib.models.forward import ask, differentiating, head_of
 from saliency_lib.models.model import Prediction, predictions
 from saliency_lib.progress import progress_bar
-from saliency_lib.targets import Answer, Objective, Target, class_index, is_class, layers_of, select
+from saliency_lib.targets import Answer, Objective, Target, class_index, is_class, layers_of, select, selected
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def _values(answer: Answer, targets: Sequence[Any]) -> Tensor:
     if all(isinstance(target, int) for target in targets):
         classes = torch.tensor(targets, device=answer.scores.device)
         return answer.scores.gather(1, classes[:, None])[:, 0]
-    return torch.stack([select(answer, target)[i] for i, target in enumerate(targets)])
+    return torch.stack([selected(answer, target)[i] for i, target in enumerate(targets)])
 
 
 def _layers(targets: Sequence[Any]) -> list[Any]:

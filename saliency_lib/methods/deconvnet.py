@@ -104,7 +104,7 @@ def step_back(layer: nn.Module, x: Tensor, R: Tensor, rule: Rule) -> Tensor:
         case nn.MaxPool2d():
             return unpool(layer, x, R)
         case nn.ReLU():
-            return downstream(rule, R, x)
+            return downstream(rule, R, x.clamp(min=0))  # a ReLU keeps no more of its input
         case nn.Linear():
             return R @ layer.weight
         case nn.AdaptiveAvgPool2d():

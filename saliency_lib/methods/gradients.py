@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from saliency_lib.checks import check_images, check_tensor
 from saliency_lib.errors import ImageError, ModelError, SaliencyError
@@ -209,11 +210,19 @@ class Recording:
     def _back(self, S: Tensor, keep: bool) -> tuple[Tensor, ...]:
         with differentiating(self.model):  # a checkpoint runs parts of the network once more
             of = "layer" if self.layers else "image"
-            return _derivatives(S, self.sources, self.rule, of, keep=keep)
+            ends = [part for part in tree_leaves(self.answer.output) if isinstance(part, Tensor)]
+            return _derivatives(S, self.sources, self.rule, of, keep=keep, ends=ends)
 
 
 def _derivatives(
-    S: Tensor, sources: Sequence[Tensor], rule: relu_rule, of: str, *, keep: bool, create_graph: bool = False
+    S: Tensor,
+    sources: Sequence[Tensor],
+    rule: relu_rule,
+    of: str,
+    *,
+    keep: bool,
+    create_graph: bool = False,
+    ends: Sequence[Tensor] = (),
 ) -> tuple[Tensor, ...]:
     """d(sum S) / dh for each of the sources h, by a rule. Raises `ModelError` if there is none."""
     none = f"the score has no gradient: it does not depend on the {of}, or the model "
@@ -222,7 +231,7 @@ def _derivatives(
     with torch.inference_mode(False), torch.enable_grad():
         total = S.sum()
         try:
-            with following(rule, total, sources):
+            with following(rule, total, sources, ends):
                 found = torch.autograd.grad(total, sources, None, keep, create_graph, allow_unused=True)
         except SaliencyError:
             raise

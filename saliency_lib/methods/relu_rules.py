@@ -102,10 +102,11 @@ _one_at_a_time = threading.RLock()
 
 
 @contextmanager
-def following(rule: relu_rule, S: Tensor, sources: Sequence[Tensor]) -> Iterator[None]:
+def following(rule: relu_rule, S: Tensor, sources: Sequence[Tensor], ends: Sequence[Tensor] = ()) -> Iterator[None]:
     """While open, the backward pass that begins at S goes by the rule at every ReLU on its ways to the sources.
 
     S is a number that nobody else has: the hooks act in the pass that begins there, and in no other of this graph.
+    `ends` are what the network put out, where that is known: what a target makes of them keeps its derivative.
     """
     if rule.function is backprop:
         yield
@@ -114,7 +115,11 @@ def following(rule: relu_rule, S: Tensor, sources: Sequence[Tensor]) -> Iterator
     hooks = [S.grad_fn.register_prehook(lambda _: passes.add(torch._C._current_graph_task_id()))]  # type: ignore[union-attr]
     with _one_at_a_time:
         try:
-            for node in (nodes := _between(S, sources)):
+            nodes = _between(S, sources)
+            if inside := [end.grad_fn for end in ends if end.grad_fn is not None]:
+                network = _above(inside)[1]
+                nodes = [node for node in nodes if node in network]
+            for node in nodes:
                 if (relu := _relu(node, rule.others)) is not None:
                     hooks.append(node.register_hook(_replacing(rule.function, *relu, passes)))
             if nodes and len(hooks) == 1:
@@ -127,9 +132,19 @@ def following(rule: relu_rule, S: Tensor, sources: Sequence[Tensor]) -> Iterator
 
 def _between(S: Tensor, sources: Sequence[Tensor]) -> list[Any]:
     """The nodes on the ways from S back to the sources."""
-    above: dict[Node, list[Node]] = {}
-    todo: list[Any] = [S.grad_fn]
-    seen = {*todo}
+    above, _ = _above([S.grad_fn])
+    todo, found = [get_gradient_edge(source).node for source in sources], dict[Any, bool]()
+    while todo:
+        for node in above.pop(todo.pop(), ()):
+            found[node] = True
+            todo.append(node)
+    return list(found)
+
+
+def _above(starts: Sequence[Any]) -> tuple[dict[Node, list[Any]], set[Any]]:
+    """Of each node that can be reached from the starts those that lead to it directly, and all that can be reached."""
+    above: dict[Node, list[Any]] = {}
+    todo, seen = [*starts], {*starts}
     while todo:
         node = todo.pop()
         for below, _ in node.next_functions:
@@ -138,12 +153,7 @@ def _between(S: Tensor, sources: Sequence[Tensor]) -> list[Any]:
                 if below not in seen:
                     seen.add(below)
                     todo.append(below)
-    todo, found = [get_gradient_edge(source).node for source in sources], {}
-    while todo:
-        for node in above.pop(todo.pop(), ()):
-            found[node] = True
-            todo.append(node)
-    return list(found)
+    return above, seen
 
 
 def _replacing(rule: Rule, kind: str, place: int, z: Tensor, bound: Any, passes: set[int]) -> Callable[..., Any]:
