@@ -145,9 +145,12 @@ class Browser:
 
     def open(self, address: str) -> Visit:
         """Open a page, wait until it, its math, its pictures and its widgets have settled, and tell what happened."""
-        self.call("Page.navigate", url="about:blank")
-        self.events.clear()
-        self.call("Page.navigate", url=address)
+        for place in ("about:blank", address):
+            self.events.clear()
+            self.call("Page.navigate", url=place)
+            # Nothing is asked before: a question that meets a change of the page's process is never answered.
+            while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
+                self.events.append(json.loads(self.socket.recv()))
         for _ in range(600):
             if self.evaluate(f"document.readyState == 'complete' && location.href.startsWith({address!r})"):
                 break
