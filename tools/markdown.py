@@ -10,6 +10,7 @@ from tools.labels import Label
 from tools.myst import INLINE, LABELLED, TARGET, Code, Directive, Text, parse, split_title
 from tools.project import BookError, Project
 from tools.quiz import Quiz, quiz
+from tools.studies import spoken
 
 ADMONITIONS = frozenset({"attention", "caution", "danger", "hint", "important", "note", "seealso", "tip", "warning"})
 API_ROLES = frozenset({"func", "class", "meth", "mod", "attr", "obj", "data", "exc"})
@@ -88,6 +89,8 @@ class Markdown:
                 return f"*{title or target}*"
             case "math":
                 return f"${content}$"
+            case "study":
+                return spoken(self.project.root, content)
             case "cite:t" | "cite:p":
                 keys = [key.strip() for key in content.split(",")]
                 self.cited.update(keys)

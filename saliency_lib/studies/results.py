@@ -31,6 +31,7 @@ def numbers(study: Study, records: Sequence[Mapping[str, Any]]) -> dict[str, Any
     return {
         "n": len(d),
         "mean": _rounded(value.mean()) if len(d) else None,
+        "interval": [_rounded(bound) for bound in interval(value.tolist())[1:]] if len(d) else None,
         "null": _rounded(null.mean()) if len(d) else None,
         "difference": [_rounded(bound) for bound in found],
         "deviation": _rounded(d.std(ddof=1)) if len(d) > 1 else None,

@@ -42,11 +42,13 @@ class Item(NamedTuple):
 
 
 def halves(names: Sequence[str], count: int | None = None) -> dict[str, str]:
-    """From each picture to its half, at most `count` of each: the first by the hash of the name are to find with."""
+    """From each picture to its half, at most `count` of each: the first by the hash of the name are to find with.
+
+    They come in the order of the hash, so that more pictures later are asked in the same batches as before.
+    """
     ordered = sorted(names, key=lambda name: hashlib.sha256(name.encode("utf-8", "backslashreplace")).hexdigest())
     middle = (len(ordered) + 1) // 2
-    some = dict.fromkeys(ordered[:middle][:count], FIND) | dict.fromkeys(ordered[middle:][:count], CONFIRM)
-    return {name: some[name] for name in names if name in some}
+    return dict.fromkeys(ordered[:middle][:count], FIND) | dict.fromkeys(ordered[middle:][:count], CONFIRM)
 
 
 @dataclass(frozen=True)
