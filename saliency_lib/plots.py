@@ -34,6 +34,12 @@ Box = tuple[float, float, float, float]
 MAP_COLORS = "inferno"
 SIGNED_COLORS = "RdBu_r"
 COLORS = ("#3b6fb6", "#d1495b", "#2e8b57", "#c98a1b", "#7a5195", "#5c6670")
+RULE_COLORS = {
+    **dict.fromkeys(("gradient", "backprop"), "#3b6fb6"),
+    **dict.fromkeys(("DeconvNet", "deconvnet"), "#c98a1b"),
+    **dict.fromkeys(("guided", "guided backpropagation"), "#d1495b"),
+}
+"""The colors of the three ways back through a ReLU, in every figure of the book: a line of such a name has its own."""
 DOTS = ("#39d98a", "#5aa9ff", "#f2c14e")  # bright enough to be seen on a photo
 TRUE_COLOR, FOUND_COLOR = "#00c8ff", "#ff7a00"
 INK, FAINT = "#23272e", "#d5d9de"
@@ -267,10 +273,15 @@ def draw_lines(
 ) -> None:
     """Draw lines into axes as `curves` does: dots joined by lines on a faint grid, a legend if there are several.
 
-    With `marker=""` there are no dots, for lines of many points.
+    With `marker=""` there are no dots, for lines of many points. A line of a name in `RULE_COLORS` has that color, and
+    no other line has it.
     """
-    for i, (label, y) in enumerate(lines.items()):
-        look: Any = {"color": colors[i % len(colors)], "linestyle": "-" if i < len(colors) else "--"}
+    own = [RULE_COLORS[label] for label in lines if label in RULE_COLORS]
+    free = [color for color in colors if color not in own]
+    others = iter([(color, dashes) for dashes in ("-", "--", ":") for color in free] * len(lines))
+    for label, y in lines.items():
+        color, dashes = (RULE_COLORS[label], "-") if label in RULE_COLORS else next(others)
+        look: Any = {"color": color, "linestyle": dashes}
         place.plot(x[label] if isinstance(x, Mapping) else x, y, marker=marker, markersize=4, label=label, **look)
     if "x" in log:
         place.set_xscale("log")
