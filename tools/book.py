@@ -7,7 +7,8 @@ refresh    run stale chapters again            [CHAPTER ...] [--force] [--timeou
 store      compute again, and keep, what takes minutes in a chapter  [CHAPTER ...] [--timeout SECONDS]
 colab      write the notebooks that Colab opens
 build      build the site, warnings being errors
-slides     write a lecture of slides for each chapter                      (make slides)
+slides     write the slides of every lecture                               (make slides)
+schedules  add up the schedules of the page For the teacher
 figures    write every figure as a file, with a contact sheet              (make figures)
 editions   print the whole book as one PDF                                  (make editions)
 course     write student's and instructor's notebooks and graded assignments  (make course)
@@ -28,12 +29,24 @@ import tempfile
 from pathlib import Path
 
 from tools import colab, links, notebooks, passed, refresh, site
-from tools.course import colab_run, editions, figures, grading, slides
+from tools.course import colab_run, editions, figures, grading, schedules, slides
 from tools.course import make as course
 from tools.course.assignments import find
 from tools.project import ROOT, BookError, Project
 
-PLAIN = ("book", "check", "links", "colab", "build", "notebooks", "course", "slides", "editions", "figures")
+PLAIN = (
+    "book",
+    "check",
+    "links",
+    "colab",
+    "build",
+    "notebooks",
+    "course",
+    "slides",
+    "schedules",
+    "editions",
+    "figures",
+)
 """The commands that take no options."""
 
 CHAPTERS = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
@@ -142,6 +155,8 @@ def dispatch(options: argparse.Namespace) -> None:
                 print("  ".join(row))
         case "slides":
             slides.write(project)
+        case "schedules":
+            schedules.show(project)
         case "figures":
             figures.write(project)
         case "colab-run":

@@ -171,7 +171,7 @@ def test_points_add_up_to_what_is_promised(assignment: Assignment) -> None:
 
 
 def test_there_are_problem_sets_and_a_project() -> None:
-    assert [one.name for one in ALL] == [*(f"problem-set-{n}" for n in (1, 2, 3, 4)), "project"]
+    assert [one.name for one in ALL] == [*(f"problem-set-{n}" for n in (1, 2, 3, 4, 5)), "project"]
 
 
 def test_a_submission_is_wrong_where_it_shall_be() -> None:

@@ -1,5 +1,6 @@
-"""Slides: twenty to thirty a lecture where a chapter has the matter for it, questions for the room, nothing cut."""
+"""Slides: a deck for every chapter and for the evening; one sentence a slide, nothing cut, no answer on paper."""
 
+import re
 import time
 from dataclasses import replace
 from functools import cache
@@ -9,32 +10,28 @@ import pytest
 from browser import Browser, in_a_browser
 
 from tools import chromium, vendor
-from tools.citations import Bibliography
 from tools.course import slides
-from tools.course.deck import MOST, Slide, deck
-from tools.labels import Label, labels
-from tools.markdown import Markdown
-from tools.project import ROOT, Project
+from tools.course.deck import Slide, deck, decks
+from tools.project import ROOT, BookError, Project
 
 BOOK = Project(ROOT)
-WORKS = Bibliography(ROOT / "reference" / "references.bib")
+DECKS = decks(BOOK)
+LECTURES = [chapter.stem[3:] for chapter in BOOK.chapters]
+ACROSS = ["evening"]
+CODE_OR_MATH = re.compile(r"```.*?```|\$\$.*?\$\$|\$[^$]*\$|`[^`]*`", re.DOTALL)
+ENDED = re.compile(r"[.?!:…][\"”*)]*$")
+NEXT_SENTENCE = re.compile(r"(?<![A-Z])[.?!] +(?=[A-Z])")
 
 
 @cache
-def known() -> dict[str, Label]:
-    """The numbers of the book."""
-    return labels(BOOK)
+def lecture_of(name: str) -> list[Slide]:
+    """The slides of a deck."""
+    return deck(BOOK, DECKS[name])
 
 
-@cache
-def lecture_of(chapter: Path) -> list[Slide]:
-    """The slides of a chapter."""
-    return deck(Markdown(BOOK, chapter, known(), WORKS))
-
-
-@pytest.fixture(params=BOOK.chapters, ids=lambda path: path.stem)
+@pytest.fixture(params=DECKS)
 def lecture(request: pytest.FixtureRequest) -> list[Slide]:
-    """The slides of each chapter."""
+    """The slides of each deck."""
     return lecture_of(request.param)
 
 
@@ -47,16 +44,46 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_lecture_has_a_bearable_number_of_slides(lecture: list[Slide]) -> None:
-    assert 12 <= len(lecture) <= MOST
-    assert [slide.kind for slide in lecture[-2:]] == ["exercises", "closing"]
-    assert all(slide.heading for slide in lecture)
+def test_every_chapter_has_a_deck_and_so_has_the_evening() -> None:
+    assert sorted(DECKS) == sorted([*LECTURES, *ACROSS])
 
 
-def test_the_speaker_has_something_to_say_and_two_questions_to_ask(lecture: list[Slide]) -> None:
-    if any(slide.quiz for slide in lecture):
-        assert sum("Ask the room" in note for note in lecture[0].notes) == 2
-    assert sum(len(note) for slide in lecture for note in slide.notes) > 3000
+@pytest.mark.parametrize("name", LECTURES)
+def test_a_lecture_asks_shows_works_out_and_says_where_it_misleads(name: str) -> None:
+    lecture = lecture_of(name)
+    headings = [slide.heading for slide in lecture]
+    assert 10 <= len(lecture) <= 20
+    assert lecture[0].body.endswith("?")
+    assert sum(bool(slide.options) for slide in lecture) >= 2, "two questions for the room"
+    assert sum(bool(slide.pictures) for slide in lecture) >= 3
+    assert any("$$" in slide.body or "```" in slide.body for slide in lecture), "a definition"
+    assert any(heading.startswith("Worked example") for heading in headings)
+    assert any(heading.startswith("Where it misleads") for heading in headings)
+    assert headings[-1] == "Take-away"
+
+
+def test_a_slide_says_one_thing_and_ends_it(lecture: list[Slide]) -> None:
+    for slide in lecture:
+        prose = CODE_OR_MATH.sub("x", slide.body).strip()
+        for paragraph in filter(None, map(str.strip, re.split(r"\n\s*\n|^[-*] |^\d\. ", prose, flags=re.MULTILINE))):
+            said = " ".join(paragraph.split())
+            assert said == "x" or "|" in said or ENDED.search(said), f"{slide.heading}: {said}"
+            assert not NEXT_SENTENCE.search(said), f"{slide.heading}: two sentences: {said}"
+        assert slide.body or slide.pictures or slide.table or slide.options, slide.heading
+        assert not slide.caption or (len(slide.caption) <= 180 and ENDED.search(slide.caption)), slide.caption
+        assert bool(slide.caption) == bool(slide.pictures or slide.table), slide.heading
+
+
+def test_the_speaker_has_something_to_say_and_can_say_it(lecture: list[Slide]) -> None:
+    for slide in lecture:
+        assert 5 <= len(slide.notes.split()) < 150, slide.heading
+
+
+def test_a_question_has_one_right_answer_and_says_something_to_each(lecture: list[Slide]) -> None:
+    for slide in lecture:
+        if slide.options:
+            assert [option.right for option in slide.options].count(True) == 1
+            assert slide.body.endswith("?")
 
 
 def test_pictures_carry_their_alternative_text(lecture: list[Slide]) -> None:
@@ -65,27 +92,38 @@ def test_pictures_carry_their_alternative_text(lecture: list[Slide]) -> None:
 
 def test_nothing_of_the_source_is_left_in_a_slide(lecture: list[Slide]) -> None:
     text = slides.page("x", [replace(slide, pictures=[]) for slide in lecture])
-    for left in ("{eq}", "{doc}", "{term}", "{cite", "{numref}", "$$"):
+    for left in ("{eq}", "{doc}", "{term}", "{cite", "{numref}", "$$", "]("):
         assert left not in text
 
 
+def test_a_figure_that_no_chapter_has_is_said(tmp_path: Path) -> None:
+    (tmp_path / "x.md").write_text("# X\n\n![A caption.](fig-of-nothing)\n")
+    with pytest.raises(BookError, match="fig-of-nothing, which no chapter has"):
+        deck(BOOK, tmp_path / "x.md")
+
+
+def test_on_paper_no_answer_stands_beside_its_question(lecture: list[Slide]) -> None:
+    assert "verdict" in slides.page("x", lecture) or not any(slide.options for slide in lecture)
+    assert 'class="fragment' not in slides.page("x", lecture, printed=True)
+
+
 @in_a_browser
-def test_no_slide_of_the_book_overflows(browser: Browser, folder: Path) -> None:
-    cut = []
-    for chapter in BOOK.chapters:
-        target = folder / f"{chapter.stem}.html"
-        target.write_text(slides.page("x", lecture_of(chapter)), "utf-8")
+def test_no_slide_overflows_and_all_can_be_read_at_the_back(browser: Browser, folder: Path) -> None:
+    wrong = []
+    for name in DECKS:
+        target = folder / f"{name}.html"
+        target.write_text(slides.page("x", lecture_of(name)), "utf-8")
         browser.call("Page.navigate", url=target.as_uri())
         time.sleep(0.5)
-        cut += [f"{chapter.stem} {slide}" for slide in browser.evaluate(OVERFLOWING)]
-    assert cut == []
+        wrong += [f"{name} {slide}" for slide in browser.evaluate(OVERFLOWING)]
+    assert wrong == []
 
 
 @in_a_browser
 def test_on_paper_each_slide_is_a_page_with_its_heading(folder: Path) -> None:
     from pypdf import PdfReader
 
-    lecture = lecture_of(BOOK.chapters[3])
+    lecture = lecture_of("saliency_maps")
     (folder / "printed.html").write_text(slides.page("x", lecture, printed=True), "utf-8")
     chromium.pdf((folder / "printed.html").as_uri(), folder / "printed.pdf", patience=20)
     pages = [page.extract_text() for page in PdfReader(folder / "printed.pdf").pages]
@@ -104,6 +142,9 @@ OVERFLOWING = """new Promise(async (done) => {
     if (slide.scrollHeight > slide.clientHeight + 1 || slide.scrollWidth > slide.clientWidth + 1) found.push(i + 1);
     for (const inner of slide.querySelectorAll("pre, .pictures, .body")) {
       if (inner.scrollWidth > inner.clientWidth + 1 || inner.scrollHeight > inner.clientHeight + 1) found.push(i + 1);
+    }
+    for (const text of slide.querySelectorAll("p, li, td, th, pre")) {
+      if (parseFloat(getComputedStyle(text).fontSize) < 24) found.push(`${i + 1}: ${text.textContent} is small`);
     }
   }
   done(found);

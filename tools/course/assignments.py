@@ -57,6 +57,12 @@ class Assignment:
         return next(line.lstrip("# ") for line in self.blocks[0].body.splitlines() if line.startswith("# "))
 
     @property
+    def after(self) -> list[int]:
+        """The numbers of the chapters that it stands on, from its line "*After chapters 1 and 2.*"."""
+        told = re.search(r"\*After chapters? ([\d, and]+)", self.blocks[0].body)
+        return [int(number) for number in re.findall(r"\d+", told[1])] if told else []
+
+    @property
     def points(self) -> int:
         """What can be had."""
         return self.worth() + sum(block.points for block in self.named("written"))
@@ -77,7 +83,7 @@ class Assignment:
 
 def assignments(project: Project) -> list[Assignment]:
     """All assignments of the book, by name."""
-    return [parse(path) for path in sorted((project.root / "course").glob("*.md")) if path.stem != "README"]
+    return [parse(path) for path in sorted((project.root / "course").glob("p*.md"))]
 
 
 def find(project: Project, name: str) -> Assignment:

@@ -1,208 +1,111 @@
-"""The slides of a lecture, chosen from a chapter by rules: what is shown, and what the speaker says.
+"""The slides of a lecture, as they are written in `course/slides/NAME.md`.
 
-One slide for the title, one for what will be learned, one for each figure, table, displayed equation, question, and
-cell *by hand*, the exercises, and the take-away. The prose between them is what the speaker says.
+Slides are parted by a line `---`; what stands below a line `???` is for the speaker alone. A slide is a heading (`#`
+for the title of the deck, `##` for the others) and Markdown with the book's roles. Besides:
+
+    ![A caption of one line.](fig-saliency-cat)   a figure of any chapter; "(fig-x 2)" is the second frame of a player
+    ![A caption of one line.](table-cell-id)      the table that a cell shows, by the cell's id
+    - [ ] An option. | What is said of it.        a question's options, as in the chapters; [x] is the right one
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
+from functools import cache
+from pathlib import Path
 
 from bs4 import BeautifulSoup
 from nbformat import NotebookNode
 
-from tools.course.exercises import exercises
+from tools.citations import Bibliography
+from tools.labels import labels
 from tools.markdown import Markdown
-from tools.myst import LABELLED, Code, Directive, Text, parse
-from tools.quiz import Option, Quiz, quiz
+from tools.project import BookError, Project
+from tools.quiz import Option
 from tools.tidy import read
 
-MOST = 30
-SENTENCE = re.compile(r"(?<=[.!?:])\s+(?=[A-Z$*`])")
-HEADING = re.compile(r"^#{1,3} +(.+)$", re.MULTILINE)
-LEAVING = ("References", "Works cited", "Your own photo")
-# What goes first where a lecture is too long: the least important kinds.
-DISPENSABLE = ("table", "equation", "code", "figure")
+HEADING = re.compile(r"^#{1,2} +(.+)$", re.MULTILINE)
+SHOWN = re.compile(r"^!\[(?P<caption>[^\]]*)\]\((?P<label>[\w-]+)(?: (?P<frame>\d+))?\)$", re.MULTILINE)
+OPTION = re.compile(r"^- \[(?P<mark>[ x])\] (?P<text>.+?) \| (?P<said>.+)$", re.MULTILINE)
 
 
 @dataclass
 class Slide:
-    """One slide: its kind, heading, body (Markdown or HTML), notes for the speaker, and a question if it asks one."""
+    """One slide: heading, body and notes in plain Markdown, what is shown with its caption, a question's options."""
 
-    kind: str
     heading: str
-    body: str = ""
+    body: str
+    notes: str
     caption: str = ""
-    lead: str = ""
-    said: str = ""
     pictures: list[tuple[str, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    quiz: Quiz | None = None
+    table: str = ""
+    options: list[Option] = field(default_factory=list)
 
 
-def deck(markdown: Markdown) -> list[Slide]:
-    """The slides of one chapter, at most thirty; the first one's notes hold two questions for the room."""
-    slides = list(_slides(markdown))
-    _tell(slides)
-    for slide in slides:
-        slide.heading = slide.heading or slides[0].heading
-    for kind in DISPENSABLE:
-        while len(slides) > MOST and (found := _crowded(slides, kind)) is not None:
-            dropped = slides.pop(found)
-            slides[found - 1].notes += dropped.notes
-    slides[0].body = _short(_sentences(next(filter(_plain, slides[0].notes), "")), 320)
-    asked = [slide.quiz for slide in slides if slide.quiz]
-    questions = [f"Ask the room: {one.question}" for one in asked[:2]]
-    slides[0].notes = [*questions, *slides[0].notes]
-    return slides
+def folder(project: Project) -> Path:
+    """Where the decks stand."""
+    return project.root / "course" / "slides"
 
 
-def _tell(slides: list[Slide]) -> None:
-    """Put a sentence of the prose onto slides that would be bare: before and after a formula, under a picture."""
-    for before, slide in pairwise(slides):
-        if slide.kind == "equation":
-            lead = _sentences(before.notes[-1])[-1:] if before.notes and not slide.lead else []
-            slide.lead = slide.lead or "".join(lead)
-        if slide.kind in ("equation", "figure", "table"):
-            said = next((note for note in slide.notes if _plain(note)), "")
-            slide.said = _short(_sentences(said.removeprefix("**What to see.** ")))
+def decks(project: Project) -> dict[str, Path]:
+    """Every deck by its name: one for each chapter, by the chapter's subject, and those that go across."""
+    return {path.stem: path for path in sorted(folder(project).glob("*.md"))}
 
 
-def _plain(note: str) -> bool:
-    """Whether a note is a paragraph of prose: no list, table, formula or box."""
-    return bool(note.strip()) and not note.lstrip().startswith(("-", "|", "$$", ">", "<", "#", "1."))
+def deck(project: Project, path: Path) -> list[Slide]:
+    """The slides of one file; raises BookError for a figure or a cell that no chapter has."""
+    works = Bibliography(project.root / "reference" / "references.bib")
+    markdown = Markdown(project, path, labels(project), works)
+    return [_slide(text, markdown) for text in re.split(r"^---$", path.read_text("utf-8"), flags=re.MULTILINE)]
 
 
-def _short(sentences: list[str], most: int = 190) -> str:
-    """As many of the first sentences as a slide has room for."""
-    kept = ""
-    for sentence in sentences:
-        if len(kept) + len(sentence) > most:
-            break
-        kept = f"{kept} {sentence}".strip()
-    return kept
+def _slide(text: str, markdown: Markdown) -> Slide:
+    """One slide from its text."""
+    shown, _, notes = text.partition("\n???\n")
+    heading, picture = HEADING.search(shown), SHOWN.search(shown)
+    if heading is None:
+        raise BookError(f"{markdown.page.name}: a slide has no heading: {text.strip()[:60]!r}.")
+    options = [
+        Option(markdown.prose(found["text"]), found["mark"] == "x", markdown.prose(found["said"]))
+        for found in OPTION.finditer(shown)
+    ]
+    body = OPTION.sub("", SHOWN.sub("", HEADING.sub("", shown, count=1)))
+    slide = Slide(markdown.prose(heading[1]), markdown.convert(body).strip(), markdown.convert(notes).strip())
+    slide.options = options
+    if picture is not None:
+        _show(slide, picture, markdown)
+    return slide
 
 
-def _crowded(slides: list[Slide], kind: str) -> int | None:
-    """The last slide of a kind in the section that has most slides of it."""
-    sections = [slide.heading for slide in slides if slide.kind == kind]
-    if not sections:
-        return None
-    most = max(sections, key=sections.count)
-    return max(i for i, slide in enumerate(slides) if (slide.kind, slide.heading) == (kind, most))
+def _show(slide: Slide, picture: re.Match[str], markdown: Markdown) -> None:
+    """Put a figure or a table of a chapter onto a slide."""
+    cell = _cells(markdown.project).get(picture["label"])
+    if cell is None:
+        raise BookError(f"{markdown.page.name} shows {picture['label']}, which no chapter has.")
+    slide.caption = markdown.prose(picture["caption"])
+    found = pictures(cell, cell.metadata.get("mystnb", {}).get("image", {}).get("alt", ""))
+    slide.pictures = [found[int(picture["frame"]) - 1]] if picture["frame"] else found
+    slide.table = "" if found else _table(cell)
+    if not found and not slide.table:
+        raise BookError(f"{markdown.page.name} shows {picture['label']}, which has neither picture nor table.")
 
 
-def _slides(markdown: Markdown) -> Iterator[Slide]:
-    """All slides in the order of the chapter."""
-    notebook = read(markdown.page)
-    current: Slide = Slide("title", "")
-    heading, done = "", False
-    for cell in notebook.cells:
-        if done:
-            break
-        if cell.cell_type == "code":
-            if slide := _from_code(cell, heading, markdown):
-                yield current
-                current = slide
-            continue
-        for piece in parse(cell.source):
-            for slide in _from_piece(piece, heading, current, markdown):
-                if slide.heading in ("Exercises", *LEAVING):
-                    done = slide.heading == "Exercises"
-                    heading = slide.heading
-                    continue
-                if slide.kind == "section":
-                    heading = slide.heading
-                    continue
-                yield current
-                current = slide
-    yield current
-    yield _exercises(markdown)
-    yield _closing(notebook, markdown)
+@cache
+def _cells(project: Project) -> dict[str, NotebookNode]:
+    """The code cells of all chapters, by the label of their figure and by their id."""
+    cells = [cell for chapter in project.chapters for cell in read(chapter).cells if cell.cell_type == "code"]
+    figures = {cell.metadata.get("mystnb", {}).get("figure", {}).get("name"): cell for cell in cells}
+    return {cell.id: cell for cell in cells} | {name: cell for name, cell in figures.items() if name}
 
 
-def _from_piece(piece: Text | Code | Directive, heading: str, current: Slide, markdown: Markdown) -> Iterator[Slide]:
-    """The slides that a piece of text begins; what begins none is said by the speaker."""
-    if isinstance(piece, Directive):
-        if piece.name == "quiz":
-            asked = _plain_quiz(quiz(piece), markdown)
-            said = [f"{option.verdict} {option.text}: {option.said}" for option in asked.options]
-            yield Slide("quiz", heading, quiz=asked, notes=said)
-        elif piece.name == "admonition" and piece.argument == "In this chapter":
-            points, _, rest = piece.body.partition("**You need:**")
-            yield Slide("learn", "In this lecture", markdown.convert(points), notes=[markdown.convert(rest)])
-        elif piece.name == "math" and piece.label:
-            yield Slide("equation", heading, markdown.convert(f"$$\n{piece.body}\n$$ ({piece.label})"))
-        elif piece.name in ("prf:theorem",):
-            yield Slide("theorem", heading, markdown.directive(piece).replace("> ", "").replace(">", ""))
-        else:
-            current.notes.append(markdown.directive(piece) if piece.name != "quiz" else "")
-        return
-    if isinstance(piece, Code):
-        return
-    yield from _from_text(piece.text, heading, current, markdown)
-
-
-def _plain_quiz(asked: Quiz, markdown: Markdown) -> Quiz:
-    """A question whose references are spelled out."""
-    options = (Option(markdown.prose(o.text), o.right, markdown.prose(o.said)) for o in asked.options)
-    return Quiz(markdown.prose(asked.question), tuple(options))
-
-
-def _from_text(text: str, heading: str, current: Slide, markdown: Markdown) -> Iterator[Slide]:
-    """Headings, labelled equations, and the prose around them."""
-    for block in re.split(r"\n\s*\n", text.strip()):
-        found = HEADING.match(block.strip())
-        if found:
-            title = markdown.prose(found[1])
-            if current.kind == "title" and not current.heading:
-                current.heading = title
-            else:
-                yield Slide("section", title)
-                heading = title
-            continue
-        display = LABELLED.search(block)
-        if display and display["label"]:
-            before = block[: display.start()].strip()
-            lead = _sentences(markdown.prose(before))[-1:] if before else []
-            formula = markdown.prose(block[display.start() : display.end()])
-            current = Slide("equation", heading, formula, lead="".join(lead))
-            yield current
-            if after := block[display.end() :].strip():
-                current.notes.append(markdown.prose(after))
-            continue
-        current.notes.append(markdown.prose(block))
-
-
-def _sentences(text: str) -> list[str]:
-    return [sentence for sentence in SENTENCE.split(" ".join(text.split())) if sentence]
-
-
-def _from_code(cell: NotebookNode, heading: str, markdown: Markdown) -> Slide | None:
-    """A slide for the cell's figure, or for its code where it is the method by hand; None if it is neither."""
-    if figure := cell.metadata.get("mystnb", {}).get("figure"):
-        alt = cell.metadata["mystnb"].get("image", {}).get("alt", "")
-        shown = pictures(cell, alt)
-        caption = markdown.caption(figure.get("name", ""), figure.get("caption", ""))
-        return Slide("figure", heading, caption=caption, pictures=shown) if shown else None
-    if (table := _table(cell)) is not None:
-        return Slide("table", heading, table)
-    lines = cell.source.strip().splitlines()
-    if heading.startswith("By hand") and len(lines) <= 18 and "hide-input" not in cell.metadata.get("tags", ()):
-        return Slide("code", heading, f"```python\n{cell.source.strip()}\n```")
-    return None
-
-
-def _table(cell: NotebookNode) -> str | None:
-    """The table that a cell shows, as HTML, if a slide has room for it."""
+def _table(cell: NotebookNode) -> str:
+    """The table that a cell shows, as HTML; empty if it shows none."""
     for output in cell.get("outputs", ()):
         text = "".join(output.get("data", {}).get("text/html", ""))
         table = BeautifulSoup(text, "html.parser").select_one("table.dataframe")
-        if table is not None and len(table.select("tr")) <= 12 and len(table.select("tr:last-child > *")) <= 9:
+        if table is not None:
             del table["border"]
             return str(table)
-    return None
+    return ""
 
 
 def pictures(cell: NotebookNode, alt: str) -> list[tuple[str, str]]:
@@ -216,20 +119,3 @@ def pictures(cell: NotebookNode, alt: str) -> list[tuple[str, str]]:
             frames = BeautifulSoup(text, "html.parser").select(".frame.key img")
             return [(str(frame["src"]), str(frame["alt"])) for frame in frames]
     return []
-
-
-def _exercises(markdown: Markdown) -> Slide:
-    """What to work on afterwards."""
-    rows = [
-        f"- **{one.number}** {one.title}" + (f" *({one.grade.lower()}, {one.minutes} minutes)*" if one.grade else "")
-        for one in exercises(markdown.project)
-        if one.page == markdown.page
-    ]
-    return Slide("exercises", "Exercises", "\n".join(rows))
-
-
-def _closing(notebook: NotebookNode, markdown: Markdown) -> Slide:
-    """The take-away of the chapter."""
-    text = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    found = re.search(r"^## Take-away\n(.*?)(?=^## |^\*\*Strengths|\Z)", text, re.MULTILINE | re.DOTALL)
-    return Slide("closing", "Take-away", markdown.convert(found[1]) if found else "")

@@ -1,7 +1,8 @@
 """What a course takes from the book, written to `_build/course/`: `make course`.
 
 student/      the chapters without solutions            instructor/   the chapters with solutions and marking guides
-nbgrader/     four problem sets and a project: sources with hidden tests, and what students get
+nbgrader/     problem sets and a project: sources, and what students get
+qti.zip       the chapters' questions and the exam, for learning platforms
 """
 
 import shutil
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from tools.course import grading
+from tools.course import grading, qti
 from tools.course.assignments import assignments
 from tools.course.versions import versions
 from tools.project import Project
@@ -33,7 +34,8 @@ def write(project: Project) -> None:
     listed = assignments(project)
     grading.lay(top / "nbgrader", listed)
     grading.release(top / "nbgrader", listed)
-    print(f"The course is in {top}: student/, instructor/, nbgrader/.")
+    count = qti.write(project, top / "qti.zip")
+    print(f"The course is in {top}: student/, instructor/, nbgrader/, and {count} questions in qti.zip.")
 
 
 def lay(target: Path, notebooks: dict[str, NotebookNode]) -> None:

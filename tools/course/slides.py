@@ -1,4 +1,4 @@
-"""Slides of every chapter, from disk, without a network: `make slides` writes them to `_build/slides/`.
+"""Slides of every lecture, from disk, without a network: `make slides` writes them to `_build/slides/`.
 
 reveal.js shows them (S opens the speaker's window), MathJax sets the formulas, Chromium prints a PDF of each.
 """
@@ -14,11 +14,9 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from tools import chromium, vendor
-from tools.citations import Bibliography
-from tools.course.deck import Slide, deck
-from tools.labels import labels
-from tools.markdown import Markdown
+from tools.course.deck import Slide, deck, decks
 from tools.project import BookError, Project
+from tools.quiz import Option
 from tools.tidy import replace
 
 ASSETS = (*vendor.ASSETS, vendor.REVEAL)
@@ -67,8 +65,9 @@ SHOWN = """window.ready = MathJax.startup.promise.then(() => MathJax.typesetProm
   fit([Reveal.getCurrentSlide()]);
 });"""
 # On paper every slide is seen at once, and nothing has to be hidden: reveal.js stays out of it.
-PRINTED = """document.querySelectorAll(".fragment").forEach((part) => part.classList.add("visible"));
-window.ready = MathJax.startup.promise.then(() => MathJax.typesetPromise()).then(() => fit([document.body]));"""
+PRINTED = (
+    """window.ready = MathJax.startup.promise.then(() => MathJax.typesetPromise()).then(() => fit([document.body]));"""
+)
 PAPER = """
 @page { size: 1280px 720px; margin: 0; }
 html, body { margin: 0; }
@@ -106,52 +105,49 @@ def line(text: str) -> str:
     return RENDERER.renderInline(text)
 
 
-def section(slide: Slide) -> str:
-    """One slide as reveal.js wants it."""
-    parts = [f"<h2>{line(slide.heading)}</h2>"] if slide.heading else []
-    if slide.lead:
-        parts.append(f'<p class="lead">{line(slide.lead)}</p>')
+def section(slide: Slide, *, printed: bool = False) -> str:
+    """One slide as reveal.js wants it; what is printed for the room does not show which option is right."""
+    body = f'<div class="body">{show(slide.body)}</div>' if slide.body else ""
+    parts = [f"<h2>{line(slide.heading)}</h2>", body]
     if slide.pictures:
         shown = "".join(f'<img src="{source}" alt="{html.escape(alt)}">' for source, alt in slide.pictures)
-        parts.append(f'<div class="pictures">{shown}</div><p class="caption">{line(slide.caption)}</p>')
-    elif slide.kind == "table":
-        parts.append(slide.body)
-    elif slide.quiz:
-        parts.append(f'<p class="question">{line(slide.quiz.question)}</p><ol type="A">')
-        for option in slide.quiz.options:
-            told = f'<span class="fragment verdict">{"✓" if option.right else "✗"} {line(option.said)}</span>'
-            parts.append(f"<li>{line(option.text)} {told}</li>")
-        parts.append("</ol>")
-    else:
-        parts.append(f'<div class="body">{show(slide.body)}</div>')
-    if slide.said:
-        parts.append(f'<p class="said">{line(slide.said)}</p>')
-    notes = "\n\n".join(note for note in slide.notes if note.strip())
-    shown = f'<div class="slide {slide.kind}">{"".join(parts)}</div>'
-    return f'<section>{shown}<aside class="notes">{show(notes)}</aside></section>'
+        parts.append(f'<div class="pictures">{shown}</div>')
+    parts.append(slide.table)
+    if slide.options:
+        rows = (f"<li>{line(option.text)}{'' if printed else _verdict(option)}</li>" for option in slide.options)
+        parts.append(f'<ol type="A">{"".join(rows)}</ol>')
+    if slide.caption:
+        parts.append(f'<p class="caption">{line(slide.caption)}</p>')
+    return (
+        f'<section><div class="slide">{"".join(parts)}</div><aside class="notes">{show(slide.notes)}</aside></section>'
+    )
+
+
+def _verdict(option: Option) -> str:
+    """What appears on a click."""
+    return f'<span class="fragment verdict">{"✓" if option.right else "✗"} {line(option.said)}</span>'
 
 
 def page(title: str, slides: list[Slide], *, printed: bool = False) -> str:
     """A lecture as one HTML page: to be shown, or to be printed."""
     style = STYLE + HtmlFormatter(style="default").get_style_defs(".reveal code") + (PAPER if printed else "")
-    shown = "\n".join(map(section, slides))
+    shown = "\n".join(section(slide, printed=printed) for slide in slides)
     run, sheet = (PRINTED, "") if printed else (SHOWN, '<link rel="stylesheet" href="vendor/reveal/dist/reveal.css">')
     return PAGE.format(title=html.escape(title), sheet=sheet, style=style, run=run, slides=shown)
 
 
 def write(project: Project, *, pdf: bool = True) -> Path:
-    """Make the slides of every chapter, and a PDF of each where there is Chromium; the folder that holds them."""
+    """Make every deck, and a PDF of each for the room where there is Chromium; the folder that holds them."""
     folder = project.root / "_build" / "slides"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     if not vendor.prepare(project.root, ASSETS):
         raise BookError("Slides need reveal.js and MathJax, which could not be fetched.")
     vendor.lay(project.root, folder, ASSETS)
-    known, works = labels(project), Bibliography(project.root / "reference" / "references.bib")
     pdf = pdf and chromium.executable() is not None
-    for chapter in project.chapters:
-        slides = deck(Markdown(project, chapter, known, works))
-        target = folder / f"{chapter.stem}.html"
+    for name, path in decks(project).items():
+        slides = deck(project, path)
+        target = folder / f"{name}.html"
         replace(target, page(slides[0].heading, slides))
         if pdf:
             paper = folder / "printed.html"
