@@ -8,9 +8,10 @@ The unit is the photo (or the patient, or the network), never the pixel: two pix
 The page *Statistics of maps* teaches it.
 """
 
-from collections.abc import Hashable, Sequence
+import warnings
+from collections.abc import Callable, Hashable, Sequence
 from math import sqrt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -64,6 +65,39 @@ def interval(
         rng=np.random.default_rng(seed),
     ).confidence_interval
     return Interval(mean, float(found.low), float(found.high))
+
+
+def of_means(statistic: Callable[..., Any], *values: Sequence[float], confidence: float = 0.95) -> Interval:
+    """A number made of the means of several numbers a photo, as a ratio of two, and its interval by the same bootstrap.
+
+    `statistic` takes as many means, or arrays of them. Where BCa knows no bounds, because resampled means hardly
+    differ, they are quantiles. Raises `SaliencyError` if a number is not finite, or there are not as many of each.
+    """
+    from scipy import stats
+
+    rows = [np.asarray(list(one), dtype=float) for one in values]
+    if not all(np.isfinite(row).all() and row.ndim == 1 and len(row) == len(rows[0]) for row in rows):
+        raise SaliencyError("expected finite numbers, as many of each kind")
+    value = float(statistic(*(row.mean() for row in rows)))
+    if len(rows[0]) < 2:
+        return Interval(value, float("nan"), float("nan"))
+    if all(np.ptp(row) == 0 for row in rows):
+        return Interval(value, value, value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of resampled means that are all alike
+        found = stats.bootstrap(
+            rows,
+            lambda *some, axis=-1: statistic(*(row.mean(axis) for row in some)),
+            n_resamples=RESAMPLES,
+            paired=True,
+            vectorized=True,
+            confidence_level=confidence,
+            rng=np.random.default_rng(0),
+        )
+    low, high = found.confidence_interval
+    if not np.isfinite([low, high]).all():
+        low, high = np.quantile(found.bootstrap_distribution, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(value, float(low), float(high))
 
 
 def verdict(direction: str, difference: Interval, margin: float = 0.0) -> str:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,10 @@ from torchvision.transforms.functional import gaussian_blur
 
 import saliency_lib as sl
 from saliency_lib.auditing import folder as folders
-from saliency_lib.auditing.audit import examine, interval, share_of
+from saliency_lib.auditing.control import elsewhere
+from saliency_lib.auditing.examination import examine
 from saliency_lib.auditing.removal import WAYS
+from saliency_lib.auditing.summary import summarize
 from saliency_lib.cli import main
 
 # --- removal ---------------------------------------------------------------------------------------------------------
@@ -100,7 +103,7 @@ def planted(on_object: float, on_shortcut: float) -> tuple[sl.Model, dict[str, T
 
 
 @pytest.mark.parametrize(
-    ("weights", "verdict"), [((1.0, 0.0), "does not"), ((0.0, 1.0), "relies on it"), ((1.0, 1.0), "undecided")]
+    ("weights", "verdict"), [((1.0, 0.0), "not shown"), ((0.0, 1.0), "relies on it"), ((1.0, 1.0), "partly")]
 )
 def test_a_network_that_looks_at_one_thing_is_found_out(weights: tuple[float, float], verdict: str) -> None:
     model, regions = planted(*weights)
@@ -183,18 +186,129 @@ def test_classes_are_fixed_before_anything_is_removed(net: nn.Sequential, images
     assert found.regions["object"].flips is not None
 
 
-def test_intervals_are_those_of_a_slow_bootstrap_and_of_the_normal_law() -> None:
-    values = np.random.default_rng(0).normal(2, 1, 100)
-    draws = np.random.default_rng(1).integers(0, 100, (500, 100))
-    means = sorted(np.mean([values[i] for i in row]) for row in draws)
-    found = interval(values, draws)
-    assert found.mean == pytest.approx(values.mean())
-    assert means[11] <= found.low <= means[13]
-    assert means[486] <= found.high <= means[488]
-    assert found.high - found.low == pytest.approx(2 * 1.96 * values.std() / 10, rel=0.15)
-    shares = share_of(values, 3 * values, draws)
-    assert shares == pytest.approx((0.25, 0.25, 0.25))
-    assert share_of(0 * values, 0 * values, draws).mean == 0.5
+class Table(nn.Module):
+    """Classes whose first score depends on the mean of two squares alone, by a function of both."""
+
+    def __init__(self, score: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.score = score
+
+    def forward(self, images: Tensor) -> Tensor:
+        S = self.score(images[:, :, 2:8, 2:8].mean((1, 2, 3)), images[:, :, 12:18, 12:18].mean((1, 2, 3)))
+        return torch.stack([S, torch.zeros_like(S)], 1)
+
+
+@pytest.mark.parametrize(
+    ("score", "object_", "shortcut", "interaction"),
+    [
+        (lambda o, s: 3 * o + 2 * s, 3, 2, 0),  # the sum of both
+        (lambda o, s: 4 * o * s, 4, 4, 4),  # neither does anything without the other
+        (lambda o, s: 4 * torch.maximum(o, s), 0, 0, -4),  # either suffices
+    ],
+)
+def test_effects_and_interaction_are_those_of_the_four_scores(
+    score: Callable[[Tensor, Tensor], Tensor], object_: float, shortcut: float, interaction: float
+) -> None:
+    """Two white squares on black, taken away by the mean of the rest: o and s are 1 or next to 0."""
+    _, regions = planted(1, 1)
+    images = torch.zeros(30, 3, 20, 20)
+    images[:, :, regions["object"][0] | regions["shortcut"][0]] = 1.0
+    # of the three ways the means have to be those of the mean color: all three are made to be
+    found = sl.audit(Dark(Table(score)), images, 0, regions=regions)
+    assert found.object.mean == pytest.approx(object_, abs=1e-5)
+    assert found.shortcut.mean == pytest.approx(shortcut, abs=1e-5)
+    assert found.interaction.mean == pytest.approx(interaction, abs=1e-5)
+    for name, effect in (("object", object_), ("shortcut", shortcut)):
+        assert found.shapley[name].mean == pytest.approx(effect - interaction / 2, abs=1e-5)
+    assert found.control is not None
+    assert found.control.mean == 0
+    assert found.beyond.mean == found.shortcut.mean
+    assert found.verdict == ("partly" if shortcut > 0 else "not shown")
+
+
+class Dark(nn.Module):
+    """A network to which all that is not entirely white is black."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.network(images * (images > 0.999))
+
+
+def test_the_control_is_the_same_shape_at_a_free_place() -> None:
+    masks, taken = torch.zeros(2, 24, 32, dtype=torch.bool), torch.zeros(2, 24, 32, dtype=torch.bool)
+    masks[:, 5:9, 3:11] = True
+    masks[:, 5, 3] = False
+    taken[:, :, :16] = True
+    images = torch.rand(2, 3, 24, 32)
+    found = elsewhere(masks, taken, images)
+    assert not (found & taken).any()
+    for mask in found:
+        rows, columns = mask.nonzero().amin(0).tolist()
+        assert torch.equal(mask[rows : rows + 4, columns : columns + 8], masks[0, 5:9, 3:11])
+    assert torch.equal(elsewhere(masks[1:], taken[1:], images[1:]), found[1:])  # whatever batch it stands in
+
+
+def test_where_nothing_fits_there_is_no_control_and_sizes_prove_nothing() -> None:
+    everything = torch.ones(2, 24, 32, dtype=torch.bool)
+    assert not elsewhere(everything, everything, torch.rand(2, 3, 24, 32)).any()
+    model, _ = planted(1, 1)
+    left = torch.zeros(30, 20, 20, dtype=torch.bool)
+    left[:, :, :11] = True
+    found = sl.audit(model, torch.rand(30, 3, 20, 20), regions={"object": left, "shortcut": ~left})
+    assert found.control is None
+    assert found.beyond == found.shortcut
+    assert found.verdict == "not shown"  # an angle changes with anything: without a control that is no evidence
+
+
+def test_each_group_gets_what_its_images_alone_would_and_a_p_for_all_groups() -> None:
+    """In the first group the shortcut does everything, in the others nothing."""
+    model, regions = planted(0, 1)
+    images = torch.rand(30, 3, 20, 20)
+    images[10:] = 0  # black, of which nothing can be taken away
+    groups = ["a"] * 10 + ["b"] * 10 + ["c"] * 10
+    found = sl.audit(model, images, regions=regions, groups=groups)
+    alone = sl.audit(model, images[:10], regions={name: masks[:10] for name, masks in regions.items()})
+    a, b = found.groups["a"], found.groups["b"]
+    assert a.shortcut == alone.shortcut
+    assert a.reliance == alone.reliance
+    assert (a.verdict, b.verdict) == ("relies on it", "not shown")
+    assert a.p == pytest.approx(3 * 2 / 2**10)
+    assert b.p == 1
+    assert [row["images"] for row in found.effects()] == ["all", "a", "b", "c"]
+
+
+def test_few_of_a_group_show_nothing_after_holm() -> None:
+    model, regions = planted(0, 1)
+    groups = [str(k // 5) for k in range(30)]
+    found = sl.audit(model, torch.rand(30, 3, 20, 20), regions=regions, groups=groups)
+    assert found.verdict == "relies on it"
+    assert all(one.beyond.low > 0 for one in found.groups.values())
+    assert {one.verdict for one in found.groups.values()} == {"not shown"}  # 6 times 2 / 2^5 is no small p
+
+
+@pytest.mark.parametrize(
+    ("groups", "sentence"), [(["a"] * 29, "a group for each of 30"), (["a"] * 29 + ["b"], "of 'b' there is one")]
+)
+def test_groups_that_cannot_be_told_apart_are_said(groups: list[str], sentence: str) -> None:
+    model, regions = planted(1, 1)
+    with pytest.raises(sl.SaliencyError, match=sentence) as caught:
+        sl.audit(model, torch.rand(30, 3, 20, 20), regions=regions, groups=groups)
+    says(caught.value)
+
+
+def test_the_opinion_of_an_even_map_is_one_half_however_large_the_shortcut() -> None:
+    """A share that is not divided by the area would accuse a large region of its size."""
+    record = {"score": 1.0, "plain": False}
+    none = dict.fromkeys(WAYS, -1.0)
+    regions = {
+        name: {"area": area, "saliency": area, "changes": none, "flips": {}}
+        for name, area in (("object", 0.05), ("shortcut", 0.2), ("both", 0.25))
+    }
+    found = summarize([record | {"regions": regions}] * 3)
+    assert found.opinion == pytest.approx((0.5, 0.5, 0.5))
 
 
 def test_the_shipped_networks_are_told_apart() -> None:
@@ -204,7 +318,7 @@ def test_the_shipped_networks_are_told_apart() -> None:
         name: sl.audit(sl.load_model(name).cpu(), owls.images, "owl", regions=regions).verdict
         for name in ("companion_convnet", "companion_convnet_shortcut")
     }
-    assert verdicts == {"companion_convnet": "does not", "companion_convnet_shortcut": "relies on it"}
+    assert verdicts == {"companion_convnet": "not shown", "companion_convnet_shortcut": "relies on it"}
 
 
 def test_the_steering_network_with_a_shortcut_is_found() -> None:
@@ -217,7 +331,8 @@ def test_the_steering_network_with_a_shortcut_is_found() -> None:
         name: sl.audit(sl.load_model(name).cpu(), drawn.images[seen], regions=regions)
         for name in ("steering_convnet", "steering_convnet_shortcut")
     }
-    assert found["steering_convnet"].verdict == "does not"
+    assert found["steering_convnet"].verdict == "partly"  # more than a place without a car, less than the lines
+    assert found["steering_convnet"].reliance.high < 0.3
     assert found["steering_convnet_shortcut"].verdict == "relies on it"
 
 
@@ -229,6 +344,10 @@ def test_the_steering_network_with_a_shortcut_is_found() -> None:
         ({"shortcut": torch.ones(3, 8, 9, dtype=torch.bool)}, "the masks of 'shortcut' are booleans of shape"),
         ({"shortcut": torch.ones(3, 8, 8)}, "booleans"),
         ({"threshold": 1.5}, "threshold should be a number, at least 0 and at most 1"),
+        (
+            {"regions": {name: torch.ones(3, 8, 8, dtype=torch.bool) for name in ("object", "shortcut", "both")}},
+            "its own",
+        ),
         ({"method": "tea-leaves"}, "there is no method"),
     ],
 )
@@ -295,6 +414,8 @@ def test_the_report_is_one_file_that_needs_no_network_and_says_its_pictures(fold
     assert ("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}) in tags
     assert str(found.reliance) in text
     assert "no network" not in text
+    assert str(found.shortcut) in text
+    assert str(found.interaction) in text
 
 
 def test_a_folder_gives_what_the_tensors_give(folder: Path, tmp_path: Path) -> None:
@@ -375,6 +496,20 @@ def test_a_photo_that_cannot_be_used_is_named_and_the_others_count(
     text = (tmp_path / "r.html").read_text("utf-8")
     assert "Could not be used" in text
     assert sentence in text
+
+
+def test_groups_are_read_from_a_file(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "groups.csv"
+    file.write_text("".join(f"owl{k}.png,hospital {'AB'[k % 2]}\n" for k in range(4)), "utf-8")
+    out = str(tmp_path / "r.html")
+    command = ["audit", str(folder), "--out", out, "--model", MODEL, "--class", "owl", "--groups", str(file)]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "images hospital A  number 2" in said
+    assert "hospital B" in Path(out).read_text("utf-8")
+    file.write_text("owl0.png,A\n", "utf-8")
+    assert main(command) == 2
+    assert "has no line owl1.png,GROUP" in capsys.readouterr().err
 
 
 def test_the_command_says_what_it_found(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,15 +4,17 @@ DIR/owl.jpg               a photo
 DIR/owl.object.png        white where the object is, black elsewhere; as large as the photo
 DIR/owl.shortcut.png      white where the suspected shortcut is
 DIR/owl.NAME.png          any other region, if you like
+groups.csv                wherever it is: a line owl.jpg,GROUP for each photo, if groups are to be told apart
 
 What is found in a photo is kept in a file of its own, in a folder beside the report, and written in one step: a kill
 costs one photo at most. What is there is not done again, unless the photo or one of its regions has changed.
 """
 
+import csv
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,18 +25,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from saliency_lib import files
-from saliency_lib.auditing.audit import (
-    OBJECT,
-    REST,
-    SHORTCUT,
-    THRESHOLD,
-    Audit,
-    Record,
-    check_threshold,
-    examine,
-    summarize,
-)
+from saliency_lib.auditing.audit import THRESHOLD, Audit, check_threshold
+from saliency_lib.auditing.examination import BOTH, OBJECT, REST, SHORTCUT, Record, examine
 from saliency_lib.auditing.report import page, strip
+from saliency_lib.auditing.summary import summarize
 from saliency_lib.errors import ImageError, SaliencyError
 from saliency_lib.images import load_image
 from saliency_lib.methods.method import find_method
@@ -117,11 +111,13 @@ def audit_folder(
     target: str | None = None,
     method: str = "gradient",
     threshold: float = THRESHOLD,
+    groups: Path | None = None,
 ) -> Audit:
     """Audit the photos of a folder, and write the report `out`, one HTML file that needs no other and no network.
 
     What is done is kept beside it, in the folder `kept`, and the same call goes on after an interruption. A photo that
-    cannot be used is named in the report with the reason, and the others count.
+    cannot be used is named in the report with the reason, and the others count. `groups` is a file with a line
+    `photo,group` for each photo: of each group the report says the same, if two of its photos can be used.
 
     Raises `SaliencyError` if the folder has no photo, fewer than two can be used, or what is kept was found with
     other settings. Chapter 11 teaches it.
@@ -132,6 +128,7 @@ def audit_folder(
     files.check_output(out)
     find_method(method)
     found, network = photos(folder), load_model(model)
+    belongs = read_groups(groups, found) if groups is not None else None
     settings = {"model": model, "class": target or "each photo's top class", "method": method}
     if target is not None:
         network.index(target)
@@ -149,9 +146,23 @@ def audit_folder(
     if len(usable) < 2:
         reasons = "; ".join(f"{record['image']}: {record['broken']}" for record in chosen if "broken" in record)
         raise SaliencyError(f"an audit needs two photos that can be used, and {folder} has {len(usable)}. {reasons}")
-    result = summarize(usable, threshold=threshold)
+    own = None if belongs is None else [belongs[record["image"]] for record in usable]
+    result = summarize(usable, threshold=threshold, groups=own)
     _write(out, page(result, chosen, settings, network.head.unit))
     return result
+
+
+def read_groups(file: Path, found: Sequence[Photo]) -> dict[str, str]:
+    """The group of each photo, by the photo's name. Raises `SaliencyError` if the file lacks one or cannot be read."""
+    try:
+        lines = files.read(file).decode("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SaliencyError(f"{file} cannot be read as text: {error}") from None
+    known = {row[0].strip(): row[1].strip() for row in csv.reader(lines) if len(row) == 2}
+    missing = [photo.path.name for photo in found if photo.path.name not in known]
+    if missing:
+        raise SaliencyError(f"{file} has no line {missing[0]},GROUP")
+    return known
 
 
 def kept(out: Path) -> Path:
@@ -174,7 +185,7 @@ def _known(file: Path, digest: str, settings: Mapping[str, str]) -> Record | Non
     try:
         record = json.loads(files.read(file))
         before = record["settings"]
-        same = record["digest"] == digest
+        same = record["digest"] == digest and ("broken" in record or BOTH in record["regions"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     if before != settings:

@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from saliency_lib.auditing.audit import OBJECT, RELIES, REST, SHORTCUT, UNDECIDED, Audit, Interval
+from saliency_lib.auditing.audit import NOT_SHOWN, PARTLY, RELIES, Audit, Interval
+from saliency_lib.auditing.examination import BOTH, CONTROL, OBJECT, REST, SHORTCUT
 from saliency_lib.auditing.removal import removed
 from saliency_lib.images import to_image
 
@@ -72,6 +73,12 @@ def page(found: Audit, records: Sequence[Mapping[str, Any]], settings: Mapping[s
         f'<p class="verdict">{html.escape(sentence(found))}</p>',
         "<p>" + html.escape(", ".join(f"{key}: {value}" for key, value in settings.items())) + ".</p>",
         _bars({"measured": found.reliance, "by the map": found.opinion}, found.threshold),
+        "<h2>Effects</h2>",
+        _table(found.effects()),
+        f"<p>How much the score loses{_in(unit)} without each, with 95 % intervals over photos: the middle of three "
+        "ways. The control is another place of the shortcut's shape. An interaction below 0 says that object or "
+        "shortcut alone would do, above 0 that neither does much without the other. Reliance compares shortcut and "
+        f"object.{_by_group(found)}</p>",
         "<h2>Region by region</h2>",
         _table(found.table()),
         f"<p>Shares of the image and of the saliency, and the mean change of the score{_in(unit)} when the region is "
@@ -89,8 +96,8 @@ def page(found: Audit, records: Sequence[Mapping[str, Any]], settings: Mapping[s
         parts.append(f"<h2>Could not be used</h2><ul>{items}</ul>")
     parts.append(
         "<h2>What this does not say</h2><p>It says nothing about photos unlike these, about regions that nobody "
-        "suspected, or about whether the network is right. What is put in place of a region is itself unlike "
-        "anything the network has seen; therefore three ways.</p>"
+        "suspected, or about whether the network is right; and an effect that is not shown may be there all the same. "
+        "What is put in place of a region is itself unlike anything the network has seen; therefore three ways.</p>"
     )
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
     body = "\n".join(parts)
@@ -102,9 +109,19 @@ def sentence(found: Audit) -> str:
     """The decision and what it rests on, in words."""
     verdict = {
         RELIES: "The network relies on the suspected shortcut",
-        UNDECIDED: "These photos do not suffice to say whether the network relies on the suspected shortcut",
-    }.get(found.verdict, "The network does not rely on the suspected shortcut more than the threshold allows")
-    return f"{verdict}: reliance {found.reliance}, threshold {found.threshold}, {found.images} photos."
+        PARTLY: "The network relies on the suspected shortcut partly",
+        NOT_SHOWN: "An effect of the suspected shortcut is not shown",
+    }[found.verdict]
+    beside = f", without its shape elsewhere {found.control}" if found.control else ""
+    room = f" There may be an effect of up to {found.beyond.high:.2f}." if found.verdict == NOT_SHOWN else ""
+    return (
+        f"{verdict}: without it the score loses {found.shortcut}{beside}, without the object {found.object}; "
+        f"reliance {found.reliance}, threshold {found.threshold}, {found.images} photos.{room}"
+    )
+
+
+def _by_group(found: Audit) -> str:
+    return " The p of the groups is adjusted for their number (Holm)." if found.groups else ""
 
 
 def _in(unit: str) -> str:
@@ -142,7 +159,7 @@ def _table(rows: Sequence[Mapping[str, str]]) -> str:
 def _figure(record: Mapping[str, Any]) -> str:
     told = []
     for name, region in record["regions"].items():
-        if name != REST:
+        if name not in (REST, CONTROL, BOTH):
             change = float(np.median([*region["changes"].values()]))
             told.append(
                 f"{name}: {region['area']:.0%} of the area, {region['saliency']:.0%} of the saliency, score "

@@ -20,6 +20,9 @@ def add_audit(command: argparse.ArgumentParser) -> None:
     command.add_argument("--method", default="gradient", choices=method_names(), help="which map (default: gradient)")
     threshold = f"the reliance above which a network is found to rely on the shortcut (default: {THRESHOLD})"
     command.add_argument("--threshold", type=float, default=THRESHOLD, metavar="R", help=threshold)
+    command.add_argument(
+        "--groups", type=Path, metavar="FILE.csv", help="lines PHOTO,GROUP: an audit of each group, too"
+    )
     add_model(command)
     command.set_defaults(run=run_audit)
 
@@ -36,8 +39,9 @@ def run_audit(options: argparse.Namespace) -> None:
         target=options.target,
         method=options.method,
         threshold=options.threshold,
+        groups=options.groups,
     )
     print(sentence(found), end="\n\n")
-    for row in found.table():
-        print("  ".join(f"{key} {value}" for key, value in row.items()))
-    print(f"\nwrote {options.out}")
+    for rows in (found.effects(), found.table()):
+        print(*("  ".join(f"{key} {value}" for key, value in row.items()) for row in rows), sep="\n", end="\n\n")
+    print(f"wrote {options.out}")
