@@ -61,6 +61,7 @@ from .methods.relu_rules import relu_rule as relu_rule
 from .methods.shap import shap as shap
 from .methods.smoothgrad import smoothgrad as smoothgrad
 from .methods.superpixels import superpixels as superpixels
+from .models.activations import at as at
 from .models.activations import tokens as tokens
 from .models.forward import activations as activations
 from .models.load import available_models as available_models

@@ -98,6 +98,13 @@ def numbers(name: str, values: Any, count: int | None = None, **limits: Any) -> 
     return tuple(number(name, value, **limits) for value in found)
 
 
+def flag(name: str, value: Any, error: Kind = SaliencyError) -> bool:
+    """True or false, of Python or NumPy."""
+    if not isinstance(value, bool | np.bool_):
+        raise error(f"{name} is True or False, and not {short_repr(value)}")
+    return bool(value)
+
+
 def one_of(kind: str, name: Any, known: Iterable[str], error: Kind = SaliencyError) -> str:
     """One of the names of a kind of thing."""
     if not isinstance(name, str) or name not in known:
@@ -188,7 +195,8 @@ def check_images(images: Tensor, channels: int | None = None) -> Tensor:
             f"and got {shape[1]} in {shape}"
         )
     if not images.is_floating_point():
-        raise ImageError(f"expected floating-point images in [0, 1], and got {images.dtype}: divide by 255 first")
+        hint = "" if images.is_complex() or images.dtype == torch.bool else ": divide by 255 first"
+        raise ImageError(f"expected floating-point images in [0, 1], and got {images.dtype}{hint}")
     low, high = (value.item() for value in torch.aminmax(images.detach()))
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ImageError("the images contain NaN or infinite pixels")
@@ -217,7 +225,8 @@ def check_map(saliency: Tensor) -> Tensor:
 def check_box(box: Any) -> tuple[float, float, float, float]:
     """A box `(x0, y0, x1, y1)` as Python's floats: small integers of an array or a tensor would overflow."""
     try:
-        x0, y0, x1, y1 = (float(0.0 + side) for side in (box.tolist() if hasattr(box, "tolist") else box))
+        sides = () if isinstance(box, _NO_LISTS) else box.tolist() if hasattr(box, "tolist") else box
+        x0, y0, x1, y1 = (float(0.0 + side) for side in sides)
     except (TypeError, ValueError, RuntimeError, OverflowError):
         x0, y0, x1, y1 = math.nan, 0, 0, 0
     if not (x0 <= x1 and y0 <= y1 and math.isfinite(x1 - x0 + y1 - y0)):

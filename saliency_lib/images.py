@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 import torch
@@ -210,12 +210,18 @@ def sides(size: Size) -> tuple[int, int]:
 def with_part(result: Tensor, part: Part | Tensor | None) -> Tensor:
     """`result` itself, remembering that it shows this part of a photo, or the part that another tensor shows.
 
-    The part is kept with the tensor's memory: views and slices share it, and what is computed from it does not.
+    Views that have all of its rows and columns share it: one image of a batch, one map of several. A crop of it, a
+    transpose, and what is computed from it do not.
     """
     part = part_of(part) if isinstance(part, Tensor) else part
     if part is not None:
-        result.untyped_storage().part = part  # type: ignore[attr-defined]
+        memory = result.untyped_storage()
+        memory.shown = [(_Planes.of(result), part), *getattr(memory, "shown", ())]  # type: ignore[attr-defined]
     return result
+
+
+covering = with_part
+"""Its name in the first edition."""
 
 
 def part_of(tensor: Tensor) -> Part | None:
@@ -223,7 +229,36 @@ def part_of(tensor: Tensor) -> Part | None:
 
     `to_tensor` knows, and so do the maps that the methods of this package make of its images.
     """
-    return getattr(tensor.untyped_storage(), "part", None)
+    shown = getattr(tensor.untyped_storage(), "shown", ())
+    return next((part for planes, part in shown if planes.include(tensor)), None)
+
+
+def is_cut_out(tensor: Tensor) -> bool:
+    """Whether a tensor is a piece, or a transpose, of one that shows a known part of a photo: it shows another."""
+    return part_of(tensor) is None and hasattr(tensor.untyped_storage(), "shown")
+
+
+class _Planes(NamedTuple):
+    """Where the rows and columns (..., H, W) of a tensor lie in its memory."""
+
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> "_Planes":
+        """Those of a tensor."""
+        return cls(tuple(tensor.shape), tensor.stride(), int(tensor.storage_offset()))
+
+    def include(self, view: Tensor) -> bool:
+        """Whether a view of the tensor consists of whole planes (H, W) of it."""
+        if view.ndim < 2 or view.shape[-2:] != self.shape[-2:]:
+            return False
+        sides = zip(self.shape[-2:], view.stride()[-2:], self.strides[-2:], strict=True)
+        left = int(view.storage_offset()) - self.offset
+        for stride, count in sorted(zip(self.strides[:-2], self.shape[:-2], strict=True), reverse=True):
+            left -= stride * max(0, min(left // max(stride, 1), count - 1))
+        return left == 0 and all(size == 1 or one == other for size, one, other in sides)
 
 
 def to_image(images: Tensor) -> Image.Image:

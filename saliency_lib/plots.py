@@ -43,6 +43,7 @@ RULE_COLORS = {
 DOTS = ("#39d98a", "#5aa9ff", "#f2c14e")  # bright enough to be seen on a photo
 TRUE_COLOR, FOUND_COLOR = "#00c8ff", "#ff7a00"
 INK, FAINT = "#23272e", "#d5d9de"
+LONGEST = 300  # letters of a title
 TALLEST = 4.0  # a strip of 1 x 100 pixels would make a figure of gigabytes
 STYLE: Any = {
     "font.size": 10,
@@ -123,7 +124,7 @@ def grid(
     rows = -(-len(named) // columns)
     shapes = [picture_array(picture).shape for _, picture in named]
     tall = min(TALLEST, max(shape[0] / shape[1] for shape in shapes))
-    lines = max(title.count("\n") + 1 for title, _ in named)
+    lines = max(readable(title).count("\n") + 1 for title, _ in named)
     figure, places = axes(rows, columns, size * columns, (size * tall + 0.2 * lines + 0.08) * rows, photographic=True)
     for place in places:
         place.set_axis_off()
@@ -156,8 +157,13 @@ def draw_signed(place: Axes, values: Tensor, title: str = "", *, top: float | No
 
 
 def _entitle(place: Axes, title: str) -> None:
-    place.set_title(title, color=INK)
+    place.set_title(readable(title), color=INK)
     place.set_axis_off()
+
+
+def readable(text: str) -> str:
+    """Text for a figure, cut where nobody reads on: a megabyte would take a minute to set."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
 
 
 def draw_box(place: Axes, box: Box, color: str = "#39d98a", label: str = "") -> None:
@@ -209,11 +215,11 @@ def _top(values: np.ndarray, top: float | None) -> float:
 
 
 def signed(gradient: Tensor, *, size: float = 2.6, titles: Sequence[str] = ("red", "green", "blue")) -> Plot:
-    """A gradient (3, H, W) channel by channel: red raises the score, blue lowers it, white does nothing."""
+    """One gradient (3, H, W) channel by channel: red raises the score, blue lowers it, white does nothing."""
     check_tensor("a gradient (3, H, W)", gradient)
-    channels = gradient[0] if gradient.ndim == 4 and len(gradient) else gradient
+    channels = gradient[0] if gradient.ndim == 4 and len(gradient) == 1 else gradient
     if channels.ndim != 3 or not channels.is_floating_point() or not 0 < len(channels) <= len(titles):
-        raise SaliencyError(f"expected a gradient (C, H, W), C at most {len(titles)}, not {tuple(gradient.shape)}")
+        raise SaliencyError(f"expected one gradient (C, H, W), C up to {len(titles)}, not {tuple(gradient.shape)}")
     figure, places = axes(1, len(channels), size * len(channels), size + 0.3, photographic=True)
     top = _top(picture_array(channels.abs().flatten(1)), None)
     for place, channel, title in zip(places, channels, titles, strict=True):
@@ -226,13 +232,16 @@ def scores(predictions: Sequence[Prediction], *, width: float = 7.0, unit: str =
 
     Of a network that gives plain numbers these are the numbers, in their `unit`.
     """
-    names = [prediction.name for prediction in predictions]
+    names = [readable(prediction.name) for prediction in predictions]
+    rows = range(len(names))
     probabilities = [p.probability for p in predictions if p.probability is not None]
     figure, places = axes(1, 2 if probabilities else 1, width, 0.34 * len(names) + 0.75)
     label = "score $S_c$" if probabilities else unit or "output"
     bars = [([p.score for p in predictions], label, "{:.1f}"), (probabilities, "probability $P_c$", "{:.2f}")]
     for place, (values, label, form) in zip(places, bars, strict=False):
-        drawn = place.barh(names, values, color=[COLORS[0]] + ["#9fb6d6"] * (len(names) - 1), height=0.66)
+        drawn = place.barh(
+            rows, values, tick_label=names, color=[COLORS[0]] + ["#9fb6d6"] * (len(names) - 1), height=0.66
+        )
         place.bar_label(drawn, labels=[form.format(value) for value in values], padding=3)
         place.invert_yaxis()
         place.set_xlabel(label)
@@ -287,9 +296,9 @@ def draw_lines(
         place.set_xscale("log")
     if "y" in log:
         place.set_yscale("log")
-    place.set_title(title, color=INK)
-    place.set_xlabel(xlabel)
-    place.set_ylabel(ylabel)
+    place.set_title(readable(title), color=INK)
+    place.set_xlabel(readable(xlabel))
+    place.set_ylabel(readable(ylabel))
     place.grid(color=FAINT, linewidth=0.6)
     if len(lines) > 1:
         place.legend(frameon=False)

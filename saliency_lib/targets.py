@@ -29,6 +29,10 @@ Layer = Hashable
 """How a layer is named: a module, its name, or a view of one (see `models.activations`)."""
 
 
+_TEXT = (str, bytes, bytearray, memoryview)
+"""Sequences, for Python, and none of numbers."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a network said of N images: its output, what the outputs mean, and what the layers watched put out.
@@ -56,7 +60,13 @@ class Answer:
                 f"the model returns {type(output).__name__}, not a tensor of scores: pass a function that picks "
                 "one number per image from it"
             )
-        if output.ndim not in (1, 2) or len(output) != self.count:
+        check_tensor("scores from the model", output, ModelError)
+        if output.ndim > 2 and len(output) == self.count:
+            raise ModelError(
+                f"the model scores each place, {tuple(output.shape)}: pass a function that makes one number per image "
+                f"of it, such as lambda output: output[:, c].flatten(1).mean(1)"
+            )
+        if output.ndim not in (1, 2) or len(output) != self.count or output.numel() == 0:
             raise ModelError(f"expected scores of shape {wanted} from the model, and got {tuple(output.shape)}")
         if not output.is_floating_point():
             raise ModelError(f"the model returns {output.dtype}, which has no gradient: return scores, not indices")
@@ -142,7 +152,7 @@ def class_indices(scores: Tensor, target: Target, head: Head = CLASSES) -> Tenso
         target = _tensor_to_list(target)
     if isinstance(target, str | SupportsIndex):
         target = [target] * count
-    if not isinstance(target, Sequence):
+    if not isinstance(target, Sequence) or isinstance(target, _TEXT):
         raise TargetError(f"a target is a class, one class per image, or a function, not {type(target).__name__}")
     if len(target) != count:
         raise TargetError(f"got {len(target)} targets for {count} image{'s' * (count != 1)}")
@@ -171,9 +181,13 @@ def _tensor_to_list(target: Tensor) -> int | list[int]:
 
 
 def _check_numbers(selected: object, count: int) -> Tensor:
+    if isinstance(selected, Tensor):
+        check_tensor("numbers from the target function", selected, TargetError)
     if not isinstance(selected, Tensor) or selected.shape != (count,):
         got = tuple(selected.shape) if isinstance(selected, Tensor) else type(selected).__name__
         raise TargetError(f"the target function must return one number per image, shape ({count},), and returned {got}")
+    if not selected.is_floating_point():
+        raise TargetError(f"the target function returned {selected.dtype}, which has no gradient: return real numbers")
     return selected
 
 
@@ -232,7 +246,7 @@ def _position(position: Any) -> Any:
     """None, "max" or (i, j)."""
     if position is None or (isinstance(position, str) and position == "max"):
         return position
-    if isinstance(position, str) or not isinstance(position, Sequence) or len(position) != 2:
+    if isinstance(position, _TEXT) or not isinstance(position, Sequence) or len(position) != 2:
         raise TargetError(f'a position is (i, j), "max" or None, not {short_repr(position)}')
     return tuple(integer("a position", side, 0, error=TargetError) for side in position)
 

@@ -325,7 +325,7 @@ def inferred(scores: Tensor) -> Tensor:
         (lambda scores: {"logits": scores}, "returns dict"),
         (lambda scores: None, "returns NoneType"),
         (lambda scores: scores[:2], "expected scores of shape"),
-        (lambda scores: scores[..., None], "expected scores of shape"),
+        (lambda scores: scores[..., None], "scores each place"),
         (lambda scores: torch.ones(3, 5, requires_grad=True), "does not depend on the image"),
         (lambda scores: scores @ torch.ones(3, 3), "cannot run on images of shape"),
         (lambda scores: torch._assert(False, "Wrong image height"), "Wrong image height"),

@@ -12,7 +12,7 @@ from torch import Tensor
 
 import saliency_lib as sl
 from saliency_lib import images
-from saliency_lib.images import part_of
+from saliency_lib.images import part_of, with_part
 from saliency_lib.localization.boxes import Box, bounding_box, cover, largest_component
 from saliency_lib.localization.localize import graph_cut
 
@@ -352,6 +352,51 @@ def test_every_map_of_the_package_knows_its_part(embedded: sl.Model) -> None:
         assert all(part_of(one) == part for one in made)
     square = gray(50, 50)
     assert sl.threshold_box(square, torch.eye(5)).box == (0, 0, 10, 10)  # a square crop of a square photo is all of it
+
+
+@pytest.mark.parametrize("form", [torch.contiguous_format, torch.channels_last])
+def test_a_part_belongs_to_whole_rows_and_columns(form: torch.memory_format) -> None:
+    """Images and maps of a batch show what the batch shows; a crop, a transpose and a mirror image do not."""
+    part = (0.25, 0.0, 0.75, 1.0)
+    images = with_part(torch.rand(4, 3, 6, 6).contiguous(memory_format=form), part)
+    for same in (
+        images,
+        images[2],
+        images[1:3],
+        images[::2],
+        images[:, 1],
+        images[3, 2],
+        images[None],
+        images.detach(),
+    ):
+        assert part_of(same) == part
+    for other in (
+        images[..., :3, :3], images[..., 2:, :], images[..., ::2], images[..., 1:, 1:], images.mT, images.flip(-1),
+        images * 1, images.clone(), images.permute(0, 2, 3, 1), images[0, 0, 0],
+    ):  # fmt: skip
+        assert part_of(other) is None
+    quarter = images[..., 3:, :3]
+    with_part(quarter, (0.0, 0.5, 0.5, 1.0))
+    assert part_of(quarter[1]) == (0.0, 0.5, 0.5, 1.0)
+    assert part_of(images) == part
+    assert part_of(images[..., :3, 3:]) is None
+
+
+def test_a_piece_of_a_map_has_to_say_its_part() -> None:
+    square = gray(50, 50)
+    M = with_part(torch.rand(1, 8, 8), (0.0, 0.0, 1.0, 1.0))
+    assert sl.threshold_box(square, M[0]).box is not None
+    for piece in (M[0, :4, :4], M.mT):
+        with pytest.raises(sl.ImageError, match="does not say which part"):
+            sl.threshold_box(square, piece)
+    assert sl.threshold_box(square, M[0, :4, :4], part=(0, 0, 0.5, 0.5)).box is not None
+
+
+def test_of_two_thresholds_the_mask_is_that_of_the_larger() -> None:
+    M = torch.tensor([[1.0, 0.5, 0.25, 0.0]])
+    where = sl.threshold_box(gray(4, 1), M, threshold=[0.2, 0.4])
+    assert where.box == (0, 0, 2, 1)  # a side of 2.5, rounded to the even number
+    assert where.mask.tolist() == [[True, True, False, False]]
 
 
 @pytest.mark.parametrize("part", ["all", (0, 0, 1), (0.5, 0, 0.4, 1), (0, 0, 2, 1), (-0.1, 0, 1, 1), 3])

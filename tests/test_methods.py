@@ -305,7 +305,7 @@ def test_occlusion_needs_no_derivative(images: Tensor) -> None:
 
 
 def test_squares_that_reach_beyond_the_edge_are_cut_off(net: nn.Module, images: Tensor) -> None:
-    squares = Occlusion(net, images, patch=3).squares()
+    squares = Occlusion(net, images, patch=3).places
     corners = [tuple(square[0].nonzero()[0].tolist()) for square in squares]
     assert [int(square.sum()) for square in squares] == [9, 9, 6, 9, 9, 6, 6, 6, 4]
     assert corners == [(y, x) for y in (0, 3, 6) for x in (0, 3, 6)]

@@ -274,7 +274,7 @@ ASKED: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, Kind]]] = {
         {"pictures": never, "columns": either(none, whole(1)), "top": either(none, POSITIVE), "size": real(0.1, 50)}),
     "plots.colorize": (plots.colorize, {"saliency": MAP}, {"saliency": never, "top": either(none, POSITIVE)}),
     "plots.overlay": (plots.overlay, {"image": PHOTO, "saliency": MAP}, {"image": never, "saliency": never}),
-    "plots.signed": (lambda gradient: plots.signed(gradient).to_image(), {}, {"gradient": full}),
+    "plots.signed": (lambda gradient: plots.signed(gradient).to_image(), {}, {"gradient": never}),
     "frame_player": (widgets.frame_player, FRAMES,
         {"frames": never, "labels": never, "start": either(none, whole(0, 1)), "width": whole(1, 10**4),
          "quality": whole(1, 100)}),

@@ -6,7 +6,7 @@ found.image                                                                   # 
 sl.class_image(model, sl.unit("blocks.2.0", 7), priors="recommended")         # what one filter asks for
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -245,12 +245,21 @@ def _targets(model: nn.Module, target: Target, image: Tensor) -> list[Any]:
         target = check_tensor("a target", target, TargetError)
     if isinstance(target, Tensor | np.ndarray):
         target = target.tolist()
+    if isinstance(target, Mapping):
+        raise TargetError("weights of classes make one target of them: sl.weighted({...})")
+    if isinstance(target, bytes | bytearray | memoryview):
+        raise TargetError(f"a class is an index or a name, not {short_repr(target)}")
     alone = isinstance(target, str | Objective) or not isinstance(target, Iterable)
     wanted: list[Any] = [] if target is None else [target] if alone else list(target)  # type: ignore[arg-type]
     if not wanted:
         raise TargetError("there is no class to make an image of: name one, or several")
     check_room(f"an ascent of {len(wanted)} images", len(wanted) * image.numel() * 40)
-    answer = ask(model, image, _layers(wanted))
+    try:
+        answer = ask(model, image, _layers(wanted))
+    except ModelError as error:
+        if isinstance(getattr(model, "mean", None), Tensor):
+            raise
+        raise ModelError(f"{error}; for other images than of three colors say as_model(network, mean=[...])") from error
     if _is_ranked(answer):
         answer.head.categories_for(answer.scores.shape[1])  # says now whether names are missing
     functions = [one for one in wanted if not is_class(one)]

@@ -93,7 +93,8 @@ def threshold_box(
     """The largest piece of a map above a fraction of its maximum: no colors, no GraphCut.
 
     With several fractions, each side of the box is the median of their boxes' sides, and the mask is that of the middle
-    fraction. Nothing is found in a map that is nowhere positive. `part` as in `localize`.
+    fraction, of two in the middle that of the larger. Nothing is found in a map that is nowhere positive. `part` as in
+    `localize`.
 
     Raises `SaliencyError` if a fraction is not in (0, 1], and otherwise as `localize`. Chapter 7 teaches it.
     """

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from saliency_lib.checks import numbers
 from saliency_lib.errors import ImageError
-from saliency_lib.images import Part, center_crop, part_of
+from saliency_lib.images import Part, center_crop, is_cut_out, part_of
 from saliency_lib.localization.boxes import Box
 
 
@@ -18,7 +18,7 @@ def covered(image: Image.Image, saliency: Tensor, part: str | Part | None = None
     """
     width, height = image.size
     if part is None and isinstance(saliency, Tensor):
-        part = part_of(saliency) or _same_shape(saliency, image)
+        part = part_of(saliency) or (None if is_cut_out(saliency) else _same_shape(saliency, image))
     if isinstance(part, str) and part in ("whole", "center"):
         x0, y0, x1, y1 = (0, 0, width, height) if part == "whole" else center_crop(width, height)
     elif part is not None and not isinstance(part, str):

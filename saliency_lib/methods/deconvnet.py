@@ -57,6 +57,8 @@ def deconvnet_reconstruction(
     R = F.one_hot(classes, scores.shape[1]).to(scores.dtype)
     for layer, x in zip(reversed(layers), reversed(inputs), strict=True):
         R = step_back(layer, x, R, as_rule(rule).function)
+    if not R.isfinite().all():
+        raise ModelError("the reconstruction is infinite or NaN: look at the rule, and at the weights")
     return with_part((R / model.std if isinstance(model, Model) else R).to(images.device), images)
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from saliency_lib.checks import check_images, check_tensor
+from saliency_lib.checks import check_images, check_tensor, flag
 from saliency_lib.errors import ImageError, ModelError, SaliencyError
 from saliency_lib.images import with_part
 from saliency_lib.methods.maps import reduce_channels
@@ -27,27 +27,32 @@ from saliency_lib.models.model import Prediction, channels_of, predictions
 from saliency_lib.targets import Layer, Target, layers_of, select
 
 
-def input_gradient(model: nn.Module, images: Tensor, target: Target = None, *, rule: AnyRule = None) -> Tensor:
+def input_gradient(
+    model: nn.Module, images: Tensor, target: Target = None, *, rule: AnyRule = None, create_graph: bool = False
+) -> Tensor:
     """The derivative of the class score with respect to the image, w = dS_c / dI at I_0.
 
     Equation (4) of the paper, by one backward pass. `images` is (N, C, H, W) in [0, 1], and so is the result's shape;
     its unit is score per unit of pixel value. `target` says which S to explain (see `targets`), by default each
     image's top class. `rule` says how a ReLU goes backward (see `relu_rule`), by default as the derivative does; under
-    any other rule the result is no derivative.
+    any other rule the result is no derivative. With `create_graph` the result can be differentiated itself, by the
+    network's weights or by the images: a loss on the explanation.
 
     Raises `ImageError`, `TargetError` or `ModelError` if one of the three cannot be used. Chapters 2 and 3 teach it.
     """
-    seen = Recording(model, images, watch=layers_of(target), rule=rule)
+    seen = Recording(model, images, watch=layers_of(target), rule=rule, create_graph=create_graph)
     S = seen.numbers(target)
     return with_part(seen.gradient(S), images)  # an image's S depends on that image alone: the gradient of each
 
 
-def saliency_map(model: nn.Module, images: Tensor, target: Target = None, *, rule: AnyRule = None) -> Tensor:
+def saliency_map(
+    model: nn.Module, images: Tensor, target: Target = None, *, rule: AnyRule = None, create_graph: bool = False
+) -> Tensor:
     """The image-specific class saliency M_ij = max_k |w_ijk| (section 3.1): (N, H, W), values >= 0.
 
     Arguments and errors as in `input_gradient`. Chapter 3 teaches it.
     """
-    return reduce_channels(input_gradient(model, images, target, rule=rule))
+    return reduce_channels(input_gradient(model, images, target, rule=rule, create_graph=create_graph))
 
 
 def gradient(S: Tensor, I: Tensor, *, rule: AnyRule = None, create_graph: bool = False) -> Tensor:
@@ -154,6 +159,7 @@ class Recording:
     network said of them. With `layers` derivatives are taken there: the pass up to the first of them builds no graph,
     so that a gradient there costs less than one at the pixels. `watch` are layers that the targets will look at; `rule`
     is what the ReLUs do on the way back; `under` is open during the forward pass. Pixels have to be `in_range`, [0, 1].
+    With `create_graph` what it returns can be differentiated itself.
 
     Raises `ModelError` if a layer is not met exactly once, or has another kind of output than a map, and what
     `input_gradient` raises.
@@ -169,12 +175,15 @@ class Recording:
         rule: AnyRule = None,
         under: AbstractContextManager = nullcontext(),  # noqa: B008 -- it can be opened again and again
         in_range: bool = True,
+        create_graph: bool = False,
     ) -> None:
         self.model, self.layers, self.rule = model, tuple(layers), as_rule(rule)
         self._again: dict[str, Any] = {"layers": layers, "rule": rule, "under": under, "in_range": in_range}
+        self.create_graph = flag("create_graph", create_graph)
         with differentiating(model):
             images = check_images(images, channels_of(model)) if in_range else images
-            self.I = images.detach().clone().requires_grad_(not layers)
+            connected = create_graph and images.requires_grad
+            self.I = images.clone() if connected else images.detach().clone().requires_grad_(not layers)
             with under:
                 self.answer = ask(model, self.I, [*self.layers, *watch], leaf=bool(layers))
         self.sources = [self.answer.raw[layer] for layer in self.layers] or [self.I]
@@ -211,7 +220,8 @@ class Recording:
         with differentiating(self.model):  # a checkpoint runs parts of the network once more
             of = "layer" if self.layers else "image"
             ends = [part for part in tree_leaves(self.answer.output) if isinstance(part, Tensor)]
-            return _derivatives(S, self.sources, self.rule, of, keep=keep, ends=ends)
+            graph = {"keep": keep or self.create_graph, "create_graph": self.create_graph}
+            return _derivatives(S, self.sources, self.rule, of, ends=ends, **graph)
 
 
 def _derivatives(

@@ -10,9 +10,15 @@ from saliency_lib.images import with_part
 
 REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "max": lambda w: w.abs().amax(1),
-    "l2": lambda w: w.square().sum(1).sqrt(),
+    "l2": lambda w: _norm(w),
     "sum": lambda w: w.abs().sum(1),
 }
+
+
+def _norm(w: Tensor) -> Tensor:
+    """sqrt(sum_k w_ijk^2), by way of w / max_k |w_ijk|: the squares of small numbers would be 0."""
+    largest = w.abs().amax(1, keepdim=True)
+    return largest[:, 0] * (w / largest.where(largest > 0, 1)).square().sum(1).sqrt()
 
 
 def reduce_channels(gradient: Tensor, how: str = "max") -> Tensor:

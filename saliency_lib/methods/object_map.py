@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from saliency_lib.checks import check_images, check_room, listed, numbers
+from saliency_lib.checks import check_images, check_room, flag, listed, numbers
 from saliency_lib.errors import ModelError
 from saliency_lib.methods.gradients import LayerGradient
 from saliency_lib.methods.layers import LayerMethod, activation_map, good_layers, spread
@@ -62,7 +62,7 @@ class ObjectMap(Method):
 
     def __post_init__(self) -> None:
         scales = numbers("scales, factors of the images' sides,", self.scales, least=1e-3, most=100)
-        images = check_images(self.images, channels_of(self.model))
+        images, self.mirror = check_images(self.images, channels_of(self.model)), flag("mirror", self.mirror)
         self.views: list[tuple[OneView, bool]] = []
         for view in (_resize(images, scale) for scale in scales):
             for mirrored in (False, True)[: 1 + self.mirror]:

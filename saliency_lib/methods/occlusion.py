@@ -26,51 +26,22 @@ from saliency_lib.methods.superpixels import COUNT, pieces_of, superpixels
 from saliency_lib.targets import Target
 
 
-class Occlusion(PerturbationMethod):
-    """How far the score falls on average when a piece over the pixel is covered, S(I) - S(I_P): (N, H, W), signed.
+class Covering(PerturbationMethod):
+    """What the methods share that cover one piece after another: `pieces` says which, (1 or N, H, W) masks."""
 
-    Zeiler and Fergus (2014), section 4.2; its unit is that of the score, and negative where covering raises it. `patch`
-    is the side of the squares in pixels, by default a seventh of the image's shorter side; `stride`, their distance, is
-    by default the same. With `segments` (N, H, W), pieces numbered from 0, these are covered in turn. `value` is
-    what is painted, in [0, 1], one number or one a channel. Without a target the class is the top one of the image
-    itself. At most `batch_size` copies are in memory; `progress` as in `smoothgrad`.
-
-    Images, target and errors as in `input_gradient`, but the network need not be differentiable; `SaliencyError` for
-    squares that leave pixels out. Reference: `saliency_lib/methods/occlusion.py` says when it fails.
-    """
-
-    name, title = "occlusion", "occlusion by squares"
-
-    patch: int | None = None
-    stride: int | None = None
     segments: Tensor | None = None
     value: float | Sequence[float] = 0.5
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.paint = _paint(self.value, self.I)
-        if self.segments is None:
-            self.places = self.squares()
-        elif self.patch is not None or self.stride is not None:
-            raise SaliencyError("either segments are covered or squares: give segments, or patch and stride")
-        else:
-            pieces = pieces_of(self.I, self.segments)
-            self.places = [pieces == number for number in range(int(pieces.max()) + 1)]
+        self.places = self.pieces()
 
-    def squares(self) -> list[Tensor]:
-        """A mask (1, H, W) for each square; those that reach beyond the last row or column are cut off there."""
-        H, W = self.I.shape[2:]
-        patch = integer("patch", max(1, min(H, W) // 7) if self.patch is None else self.patch, 1)
-        stride = integer("stride", patch if self.stride is None else self.stride, 1)
-        if stride > patch or patch > min(H, W):
-            raise SaliencyError(f"squares of {patch} pixels, {stride} apart, do not cover {min(H, W)} pixels")
-        y, x = (torch.arange(side, device=self.I.device) for side in (H, W))
-        rows, columns = (range(0, side - patch + stride, stride) for side in (H, W))
-        return [
-            (((top <= y) & (y < top + patch))[:, None] & ((left <= x) & (x < left + patch)))[None]
-            for top in rows
-            for left in columns
-        ]
+    def pieces(self) -> list[Tensor]:
+        """A mask (N, H, W) for each number of the segments."""
+        assert self.segments is not None
+        found = pieces_of(self.I, self.segments)
+        return [found == number for number in range(int(found.max()) + 1)]
 
     def _covered(self) -> Iterator[Tensor]:
         yield self.I
@@ -88,17 +59,56 @@ class Occlusion(PerturbationMethod):
         return fall / count
 
 
-class SuperpixelOcclusion(Occlusion):
-    """`occlusion` by about so many `superpixels`."""
+class Occlusion(Covering):
+    """How far the score falls on average when a piece over the pixel is covered, S(I) - S(I_P): (N, H, W), signed.
+
+    Zeiler and Fergus (2014), section 4.2; its unit is that of the score, and negative where covering raises it. `patch`
+    is the side of the squares in pixels, by default a seventh of the image's shorter side; `stride`, their distance, is
+    by default the same. With `segments` (N, H, W), pieces numbered from 0, these are covered in turn. `value` is
+    what is painted, in [0, 1], one number or one a channel. Without a target the class is the top one of the image
+    itself. At most `batch_size` copies are in memory; `progress` as in `smoothgrad`.
+
+    Images, target and errors as in `input_gradient`, but the network need not be differentiable; `SaliencyError` for
+    squares that leave pixels out. Reference: `saliency_lib/methods/occlusion.py` says when it fails.
+    """
+
+    name, title = "occlusion", "occlusion by squares"
+
+    patch: int | None = None
+    stride: int | None = None
+
+    def pieces(self) -> list[Tensor]:
+        """The segments, if there are any; else a mask (1, H, W) for each square, cut off at the image's border."""
+        if self.segments is not None:
+            if self.patch is not None or self.stride is not None:
+                raise SaliencyError("either segments are covered or squares: give segments, or patch and stride")
+            return super().pieces()
+        H, W = self.I.shape[2:]
+        patch = integer("patch", max(1, min(H, W) // 7) if self.patch is None else self.patch, 1)
+        stride = integer("stride", patch if self.stride is None else self.stride, 1)
+        if stride > patch or patch > min(H, W):
+            raise SaliencyError(f"squares of {patch} pixels, {stride} apart, do not cover {min(H, W)} pixels")
+        y, x = (torch.arange(side, device=self.I.device) for side in (H, W))
+        rows, columns = (range(0, side - patch + stride, stride) for side in (H, W))
+        return [
+            (((top <= y) & (y < top + patch))[:, None] & ((left <= x) & (x < left + patch)))[None]
+            for top in rows
+            for left in columns
+        ]
+
+
+class SuperpixelOcclusion(Covering):
+    """`occlusion` by about so many `superpixels`, or by `segments` of your own."""
 
     name, title = "occlusion-superpixels", "occlusion by superpixels"
 
     superpixels: int = COUNT
 
-    def __post_init__(self) -> None:
+    def pieces(self) -> list[Tensor]:
+        """A mask (N, H, W) for each superpixel."""
         if self.segments is None:
-            self.segments = superpixels(self.images, self.superpixels)
-        super().__post_init__()
+            self.segments = superpixels(self.I, self.superpixels)
+        return super().pieces()
 
 
 occlusion = function(Occlusion)

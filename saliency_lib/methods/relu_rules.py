@@ -92,7 +92,7 @@ def downstream(rule: Rule, g: Tensor, z: Tensor) -> Tensor:
     """What a rule makes of g and z. Raises `SaliencyError` if that is no tensor shaped like them."""
     result = rule(g, z)
     plain = isinstance(result, Tensor) and result.is_floating_point() and result.device == g.device
-    if not plain or result.shape != z.shape:
+    if not plain or result.layout != g.layout or result.shape != z.shape:
         got = f"{tuple(result.shape)}, {result.dtype}" if isinstance(result, Tensor) else type(result).__name__
         raise SaliencyError(f"a rule returns a tensor shaped like g and z, {tuple(z.shape)}, and this one {got}")
     return result.to(g.dtype)
@@ -243,6 +243,15 @@ def _may_be_written_out(node: Any, kind: str) -> bool:
             return node._saved_mask.shape == shape
         case "Add" | "Sub" if None not in below:
             return any("Abs" in a.name() and a.next_functions[0][0] is b for a, b in (below, below[::-1]))
-        case "Max" | "Amax":
-            return "Stack" in below[0].name() and any(part is None for part, _ in below[0].next_functions)
+        case "Max" | "Amax" | "Sort" | "Topk" | "MaxPool2DWithIndices" | "MaxPool3DWithIndices":
+            source = below[0]
+            while source is not None and source.name().removesuffix("Backward0") in _VIEWS:
+                source = source.next_functions[0][0]
+            made = "" if source is None else source.name()
+            beside = made.startswith("Stack") or (made.startswith(("Cat", "ConstantPad")) and "Pool" not in kind)
+            return beside and ("Pad" in made or any(part is None for part, _ in source.next_functions))
     return False
+
+
+_VIEWS = {"View", "UnsafeView", "ReshapeAlias", "Unsqueeze", "Squeeze", "Permute", "Transpose", "Clone", "Expand"}
+"""Functions after which the entries are the same."""

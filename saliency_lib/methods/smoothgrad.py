@@ -19,7 +19,7 @@ from collections.abc import Iterator
 import torch
 from torch import Generator, Tensor
 
-from saliency_lib.checks import MANY, integer, number, seed_of
+from saliency_lib.checks import MANY, flag, integer, number, seed_of
 from saliency_lib.images import with_part
 from saliency_lib.methods.method import function
 from saliency_lib.methods.perturbations import PerturbationMethod
@@ -49,6 +49,7 @@ class SmoothGrad(PerturbationMethod):
 
     def __post_init__(self) -> None:
         self.samples, self.seed = integer("samples", self.samples, 1, MANY), seed_of(self.seed)
+        self.squared = flag("squared", self.squared)
         self.noise = number("noise, a share of the range of the image's values,", self.noise, 0)
         super().__post_init__()
 

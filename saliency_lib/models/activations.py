@@ -2,20 +2,38 @@
 
 sl.activations(model, images, ["blocks.4.2"])["blocks.4.2"]                     # (N, C, h, w)
 sl.grad_cam(vit, images, layer=sl.tokens("encoder.layers.encoder_layer_11"))    # (N, 14, 14)
+sl.grad_cam(twins, images, layer=sl.at("encoder", call=1))                      # where the network runs it once more
 """
 
+import copy
 import difflib
 import math
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
-from saliency_lib.checks import check_size, integer
+from saliency_lib.checks import check_size, integer, one_of
 from saliency_lib.errors import ModelError
 from saliency_lib.images import sides
 from saliency_lib.targets import Layer
+
+
+class at(NamedTuple):
+    """A layer of which more has to be said: which call of it, which part of what it puts out, where its channels are.
+
+    `call` counts from 0 the times that the network runs the layer, where that is more than once; `item` is the index or
+    the key of the tensor that is meant in a tuple, a list or a dict; `channels` is `"first"`, (N, C, ...), or `"last"`,
+    (N, ..., C), where the shape does not tell. Accepted wherever a layer is. The page *Your own network* shows it.
+    """
+
+    layer: nn.Module | str
+    call: int | None = None
+    item: int | str | None = None
+    channels: str | None = None
 
 
 class tokens(NamedTuple):
@@ -26,23 +44,25 @@ class tokens(NamedTuple):
     wherever a layer is. Chapter 8 teaches it.
     """
 
-    layer: nn.Module | str
+    layer: nn.Module | str | at
     skip: int = 1
     grid: tuple[int, int] | None = None
 
 
-def as_map(layer: Layer, output: Tensor, images: Tensor | None = None) -> Tensor:
-    """A layer's output, or a tensor shaped like it, as the layer is meant to be seen: only `tokens` change anything.
+def as_map(layer: Layer, output: Tensor, images: Tensor | None = None, kind: type | None = None) -> Tensor:
+    """A layer's output, or a tensor shaped like it, as the layer is meant to be seen: only `tokens`, `at` change it.
 
-    Raises `ModelError` if the tokens do not fill the grid, or, where the `images` are known, if the output is not one
-    of each, or its channels come last and nobody said so.
+    Raises `ModelError` if the tokens do not fill the grid, or, where the `images` and the `kind` of module are known,
+    if the output is not one of each, or its channels come last and nobody said so.
     """
     if images is not None and (output.ndim == 0 or len(output) != len(images)):
         raise ModelError(f"a layer puts out one thing for each image, and this one {tuple(output.shape)}: name another")
     if not isinstance(layer, tokens):
-        if images is not None and output.ndim == 4 and _channels_last(layer, output, images):
+        said = layer.channels if isinstance(layer, at) else None
+        channels = said and one_of("place", said, ("first", "last"), ModelError)
+        if channels is None and images is not None and output.ndim == 4 and _channels_last(kind, output, images):
             raise ModelError(f"the layer puts out {tuple(output.shape)}, channels last: say sl.tokens(layer, skip=0)")
-        return output
+        return output.movedim(-1, 1) if channels == "last" else output
     skip = integer("skip", layer.skip, 0, error=ModelError)
     if output.ndim == 4 and skip == 0:
         return output.permute(0, 3, 1, 2)
@@ -56,9 +76,9 @@ def as_map(layer: Layer, output: Tensor, images: Tensor | None = None) -> Tensor
     return output[:, skip:].unflatten(1, (h, w)).permute(0, 3, 1, 2)
 
 
-def _channels_last(layer: Layer, output: Tensor, images: Tensor) -> bool:
+def _channels_last(kind: type | None, output: Tensor, images: Tensor) -> bool:
     """Whether a layer's output (N, a, b, c) has the proportions of the images if its channels are last, and only so."""
-    if type(layer) in (nn.LayerNorm, nn.Linear):
+    if kind in (nn.LayerNorm, nn.Linear):
         return True
     _, a, b, c = output.shape
     H, W = images.shape[2:]
@@ -75,12 +95,12 @@ def find_layer(model: nn.Module, layer: Layer) -> nn.Module:
 
     Raises `ModelError` if there is none, naming the nearest.
     """
-    if isinstance(layer, tokens):
+    if isinstance(layer, tokens | at):
         return find_layer(model, layer.layer)
     if isinstance(layer, nn.Module):
         return layer
     if not isinstance(layer, str):
-        raise ModelError(f"a layer is a module, its name or sl.tokens(...), not {type(layer).__name__}")
+        raise ModelError(f"a layer is a module, its name, sl.at(...) or sl.tokens(...), not {type(layer).__name__}")
     network = getattr(model, "network", None)
     roots = [root for root in (model, network) if isinstance(root, nn.Module)]
     names = {name: module for root in roots for name, module in root.named_modules() if name}
@@ -103,24 +123,30 @@ def watched(model: nn.Module, layers: Sequence[Layer], *, leaf: bool = False) ->
     """
     if not isinstance(model, nn.Module):
         raise ModelError(f"expected a torch.nn.Module, and got {type(model).__name__}")
-    modules = {layer: find_layer(model, layer) for layer in layers}
-    met: dict[nn.Module, Tensor] = {}
+    meant = {layer: _meant(model, layer) for layer in layers}
+    wanted = {(module, call) for module, call, _ in meant.values()}
+    calls: Counter[nn.Module] = Counter()
+    met: dict[Any, Tensor] = {}
     outputs: dict[Layer, Tensor] = {}
 
-    def keep(module: nn.Module, inputs: object, output: object) -> Tensor:
-        name = type(module).__name__
-        if not isinstance(output, Tensor) or not output.is_floating_point():
-            kind = type(output).__name__
-            raise ModelError(f"the output of a layer should be a tensor of numbers, and that of {name} is a {kind}")
-        if module in met:
-            raise ModelError(f"the network runs the layer {name} more than once: which one is meant?")
-        starts = leaf and not (met and output.requires_grad)
-        met[module] = output.detach().requires_grad_() if starts else output
-        return met[module].clone()
+    def keep(module: nn.Module, inputs: object, output: Any) -> Any:
+        number, name = calls[module], type(module).__name__
+        calls[module] += 1
+        if (module, None) in wanted and number:
+            raise ModelError(f"the network runs the layer {name} more than once: say which, sl.at(layer, call=0)")
+        if leaf and not torch.is_grad_enabled():
+            raise ModelError(f"the layer {name} runs under no_grad, as in a reentrant checkpoint: use_reentrant=False")
+        for of, call, item in meant.values():
+            if of is module and call in (None, number):
+                found = _item(output, item, name)
+                starts = leaf and not (met and found.requires_grad)
+                found = met.setdefault((module, call, item), found.detach().requires_grad_() if starts else found)
+                output = _exchanged(output, item, found.clone())
+        return output
 
     hooks = []
     try:
-        for module in set(modules.values()):
+        for module in {module for module, _ in wanted}:
             try:
                 hooks.append(module.register_forward_hook(keep))
             except Exception as error:
@@ -129,9 +155,47 @@ def watched(model: nn.Module, layers: Sequence[Layer], *, leaf: bool = False) ->
     finally:
         for hook in hooks:
             hook.remove()
-    if len(met) < len(set(modules.values())):
-        raise ModelError(
-            "the network did not run every layer asked for: are they modules of this network? If it is compiled, "
-            "use the network that you compiled"
-        )
-    outputs.update({layer: met[module] for layer, module in modules.items()})
+    for module, call, item in meant.values():
+        if (module, call, item) not in met:
+            raise ModelError(
+                f"the network runs the layer {type(module).__name__} {calls[module]} times, counted from 0"
+                if calls[module]
+                else "the network did not run every layer asked for: are they modules of this network? If it is "
+                "compiled, use the network that you compiled"
+            )
+    outputs.update({layer: met[found] for layer, found in meant.items()})
+
+
+def _meant(model: nn.Module, layer: Layer) -> tuple[nn.Module, int | None, int | str | None]:
+    """The module of a layer, which call of it, and which part of its output."""
+    inside = layer.layer if isinstance(layer, tokens) else layer
+    call, item = (inside.call, inside.item) if isinstance(inside, at) else (None, None)
+    return find_layer(model, layer), None if call is None else integer("call", call, 0, error=ModelError), item
+
+
+def _item(output: Any, item: int | str | None, name: str) -> Tensor:
+    """The tensor of numbers in a layer's output that is meant."""
+    hint = ""
+    if item is not None:
+        try:
+            output = output[item]
+        except Exception:
+            raise ModelError(f"the output of {name} is a {type(output).__name__} and has no {item!r}") from None
+    elif isinstance(output, tuple | list | Mapping):
+        hint = f": say which part, sl.at(layer, item={next(iter(output), 0) if isinstance(output, Mapping) else 0!r})"
+    if not isinstance(output, Tensor) or not output.is_floating_point():
+        kind = type(output).__name__
+        raise ModelError(f"the output of a layer should be a tensor of numbers, and that of {name} is a {kind}{hint}")
+    return output
+
+
+def _exchanged(output: Any, item: int | str | None, part: Tensor) -> Any:
+    """A layer's output with this part in its place."""
+    if item is None:
+        return part
+    if isinstance(output, tuple):
+        parts = [part if i == item % len(output) else one for i, one in enumerate(output)]
+        return type(output)(*parts) if hasattr(output, "_fields") else tuple(parts)
+    changed = copy.copy(output)
+    changed[item] = part
+    return changed

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from saliency_lib.categories import CLASSES, Head
-from saliency_lib.checks import check_images, listed
+from saliency_lib.checks import check_images, check_tensor, listed
 from saliency_lib.errors import ModelError, SaliencyError
-from saliency_lib.models.activations import as_map, watched
+from saliency_lib.models.activations import as_map, find_layer, watched
 from saliency_lib.targets import Answer, Layer
 
 _switching = threading.Lock()
@@ -67,7 +67,8 @@ def ask(model: nn.Module, images: Tensor, layers: Sequence[Layer] = (), *, leaf:
             "the network lets the images of a batch depend on each other, as batch norm without running statistics "
             "does: pass them one by one, with batch_size=1 where a method has one"
         )
-    inner = {layer: as_map(layer, h, images) for layer, h in outputs.items()}
+    kinds = {layer: type(find_layer(model, layer)) for layer in outputs}
+    inner = {layer: as_map(layer, h, images, kinds[layer]) for layer, h in outputs.items()}
     return Answer(output, head_of(model), inner, len(images), outputs)
 
 
@@ -120,11 +121,23 @@ def _apart(model: nn.Module, images: Tensor) -> bool:
 def _alike(a: Any, b: Any) -> bool:
     """Whether all tensors in an output, as far as they belong to the first image, are those of another."""
     for x, y in zip(tree_leaves(a), tree_leaves(b), strict=False):
-        if isinstance(x, Tensor) and isinstance(y, Tensor) and x.is_floating_point() and x.ndim and len(x) == 1:
+        if _is_plain(x) and _is_plain(y) and len(x) == 1:
             x, y = x.nan_to_num(), y[:1].nan_to_num()
-            if x.shape == y.shape and (x - y).abs().max() > 4 * torch.finfo(x.dtype).eps ** 0.5 * x.abs().max():
+            if (
+                x.shape == y.shape
+                and x.numel()
+                and (x - y).abs().max() > 4 * torch.finfo(x.dtype).eps ** 0.5 * x.abs().max()
+            ):
                 return False
     return True
+
+
+def _is_plain(value: object) -> bool:
+    """Whether this holds a number, or several, for each image."""
+    try:
+        return check_tensor("an output", value).is_floating_point() and value.ndim > 0  # type: ignore[attr-defined]
+    except SaliencyError:
+        return False
 
 
 def _run(model: nn.Module, images: Tensor) -> Any:
