@@ -6,7 +6,7 @@ serve      the same as book, then show the site to this machine           (make 
 refresh    run stale chapters again            [CHAPTER ...] [--force] [--timeout SECONDS]
 store      compute again, and keep, what takes minutes in a chapter  [CHAPTER ...] [--timeout SECONDS]
 colab      write the notebooks that Colab opens
-build      build the site, warnings being errors
+build      build the site, warnings being errors   [--student: without solutions, to _build/student/]
 slides     write the slides of every lecture                               (make slides)
 schedules  add up the schedules of the page For the teacher
 figures    write every figure as a file, with a contact sheet              (make figures)
@@ -29,7 +29,7 @@ import tempfile
 from pathlib import Path
 
 from tools import colab, links, notebooks, passed, refresh, site
-from tools.course import colab_run, editions, figures, grading, schedules, slides
+from tools.course import colab_run, editions, figures, grading, schedules, slides, student
 from tools.course import make as course
 from tools.course.assignments import find
 from tools.project import ROOT, BookError, Project
@@ -70,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     colabs = commands.add_parser("colab-run")
     colabs.add_argument("chapters", nargs="*")
     colabs.add_argument("--torch")
+    commands.choices["build"].add_argument("--student", action="store_true", help="without solutions")
     graded = commands.add_parser("grade")
     graded.add_argument("name", help="the assignment, such as problem-set-1")
     graded.add_argument("--course", default="", help="a secret that decides the random numbers of the tests")
@@ -143,7 +144,7 @@ def dispatch(options: argparse.Namespace) -> None:
         case "test":
             test(project, everything=options.all)
         case "build":
-            site.build(project)
+            student.build(project) if options.student else site.build(project)
         case "links":
             links.check(project)
         case "colab":

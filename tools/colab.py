@@ -16,9 +16,8 @@ from tools.markdown import Markdown, colab_address
 from tools.project import Project
 from tools.tidy import METADATA, dumps, read, replace
 
-ABOUT = """[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({address}/{name})
-
-*Chapter {number} of [Deep Inside ConvNets]({repository}), a book you can run. Written by a program from
+BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({address}/{name})\n\n"
+ABOUT = """*Chapter {number} of [Deep Inside ConvNets]({repository}), a book you can run. Written by a program from
 `chapters/{name}`, which is where to propose changes. Run all cells from the top (Runtime → Run all); no GPU is
 needed, and one is used if you choose it (Runtime → Change runtime type).*
 
@@ -50,7 +49,7 @@ def notebook(markdown: Markdown) -> NotebookNode:
 
 def plain(markdown: Markdown, cells: list[NotebookNode]) -> list[NotebookNode]:
     """Cells of a chapter as any notebook program shows them, with an installation before and the works cited after."""
-    result = head(markdown.project, markdown.page)
+    result = head(markdown.project, markdown.page, badge=not markdown.beside)
     for cell in cells:
         result += converted(cell, markdown)
     if markdown.cited:
@@ -59,11 +58,12 @@ def plain(markdown: Markdown, cells: list[NotebookNode]) -> list[NotebookNode]:
     return result
 
 
-def head(project: Project, page: Path) -> list[NotebookNode]:
+def head(project: Project, page: Path, *, badge: bool = True) -> list[NotebookNode]:
     """The cells that come before the chapter: what this is, and the installation."""
+    text = BADGE * badge + ABOUT
     about = {"name": page.name, "number": project.numbers.get(page, ""), "repository": project.repository}
     return [
-        new_markdown_cell(ABOUT.format(address=colab_address(project), **about), id="about-this-copy"),
+        new_markdown_cell(text.format(address=colab_address(project), **about), id="about-this-copy"),
         new_code_cell(INSTALL.format(repository=project.repository, branch=project.branch), id="install"),
     ]
 

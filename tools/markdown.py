@@ -27,6 +27,7 @@ class Markdown:
     labels: dict[str, Label]
     bibliography: Bibliography
     cited: set[str] = field(default_factory=set)
+    beside: bool = False  # whether the other chapters lie beside this one, or are to be opened in Colab
 
     def convert(self, text: str) -> str:
         """Plain Markdown for a MyST text; raises BookError for what it does not know."""
@@ -121,7 +122,9 @@ class Markdown:
         return self.page_address(path)
 
     def page_address(self, page: Path) -> str:
-        """Where a page can be read: chapters in Colab, other pages in the repository."""
+        """Where a page can be read: chapters in Colab or beside this one, other pages in the repository."""
+        if page.suffix == ".ipynb" and self.beside:
+            return page.name
         if page.suffix == ".ipynb":
             return f"{colab_address(self.project)}/{page.name}"
         return f"{self.project.repository}/blob/{self.project.branch}/{self.project.relative(page)}"

@@ -46,11 +46,9 @@ def lay(target: Path, notebooks: dict[str, NotebookNode]) -> None:
 
 
 def attach(project: Project, site: Path) -> None:
-    """Lay the student's and the instructor's notebooks into a built site, as `downloads/KIND.zip`."""
+    """Lay the student's notebooks into a built site, as `downloads/student.zip`; the instructor's stay at home."""
     (site / "downloads").mkdir(exist_ok=True)
-    for kind in KINDS:
-        notebooks = versions(project, instructor=kind == "instructor")
-        with zipfile.ZipFile(site / "downloads" / f"{kind}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, notebook in notebooks.items():
-                # A fixed date: the same notebooks are the same archive.
-                archive.writestr(zipfile.ZipInfo(f"{kind}/{name}"), dumps(notebook), zipfile.ZIP_DEFLATED)
+    with zipfile.ZipFile(site / "downloads" / "student.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, notebook in versions(project, instructor=False).items():
+            # A fixed date: the same notebooks are the same archive.
+            archive.writestr(zipfile.ZipInfo(f"student/{name}"), dumps(notebook), zipfile.ZIP_DEFLATED)

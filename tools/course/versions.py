@@ -57,7 +57,7 @@ def versions(project: Project, *, instructor: bool) -> dict[str, NotebookNode]:
     for page in project.chapters:
         notebook = read(page)
         cells = marked(notebook, listed, hints(project)) if instructor else unsolved(notebook)
-        plain = colab.plain(Markdown(project, page, known, works), cells)
+        plain = colab.plain(Markdown(project, page, known, works, beside=True), cells)
         found[page.name] = new_notebook(cells=plain, metadata=METADATA)
     return found
 
