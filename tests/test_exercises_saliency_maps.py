@@ -12,7 +12,7 @@ def test_linear() -> None:
         ([0.2, 0.3, 0.0, 0.6, 0.5], "before the maximum"),
         ([0.8, 0.9, 0.4, 0.7, 0.5], "sums over the channels"),
         ([-0.5, 0.3, -0.4, 0.6, 0.5], "no sign"),
-        ([0.5, 0.3, 0.4, 0.5, 0.5], "eq. (3.3)"),
+        ([0.5, 0.3, 0.4, 0.5, 0.5], "eq. (3.2)"),
         ([*M, 0.18], "this is an effect"),
         ([*M, 1.0], "dearest"),
         ([*M, 0.3], "cheapest"),

@@ -43,21 +43,35 @@ def test_image_size(embedded: sl.Model) -> None:
     judged("image-size", 160, wrong, model=embedded, photo=photo)
 
 
-def test_square() -> None:
-    right = (round(213 / 640, 2), 1, -0.992)
+def test_odds() -> None:
+    rivals = math.e + 1
+    right = (2 - math.log(rivals), -math.e / rivals, -math.e / (math.exp(2) + rivals))
+    for h in (1e-6,):  # by differences
+        odds = [2 - math.log(math.exp(1 + s) + 1) for s in (h, -h)]
+        assert abs((odds[0] - odds[1]) / (2 * h) - right[1]) < 1e-6
     wrong = [
-        ((0.667, 1, -0.992), "inside the square"),
-        ((0.499, 1, -0.992), "not of the square"),
-        ((0.333, 1, 0), "subtract the mean"),
-        ((0.333, 1, -1), "not quite -1"),
-        ((0.25, 1, -0.992), "shorter one"),
-        (0.333, "three numbers"),
+        ((2 - math.log(math.exp(2) + rivals), *right[1:]), "contains the class"),
+        ((2.0, *right[1:]), "two exponentials"),
+        ((right[0], -right[1], right[2]), "lowers them"),
+        ((right[0], right[2], right[2]), "among the rivals"),
+        ((right[0], -0.5, right[2]), "differentiate"),
+        ((*right[:2], right[1]), "over all three"),
+        (0.69, "three numbers"),
     ]
-    judged("see-square", right, wrong)
+    judged("see-odds", right, wrong)
 
 
-def test_others() -> None:
-    right = 1 - math.log(math.exp(2) / 9 / (1 + math.exp(-1)))
-    assert abs(math.exp(2) / (math.exp(2) + math.exp(1 - right) + math.exp(-right)) - 0.9) < 1e-9
-    wrong = [(-right, "positive"), (0.22, "logarithm"), (math.log(9), "ln 9"), (1.0, "set them to 9")]
-    judged("see-others", round(right, 2), wrong)
+def test_offset(embedded: sl.Model, photos: torch.Tensor) -> None:
+    def at(row: int, column: int, slope: float = 100.0):  # type: ignore[no-untyped-def]
+        return lambda I: embedded(I) + slope * I[:, :1, row, column]
+
+    wrong = [
+        (embedded, "steeper"),
+        (at(20, 10), "rows come first"),
+        (at(10, 20, slope=1e-3), "steeper"),
+        (lambda I: embedded(I) * (1 + 100 * I[:, :1, 10, 20]), "have changed"),
+        (lambda I: embedded(I).detach(), "leads back"),
+        (lambda I: embedded(I)[0], "returns scores"),
+        (3.0, "a function"),
+    ]
+    judged("see-offset", at(10, 20), wrong, model=embedded, images=photos[:2])

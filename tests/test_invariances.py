@@ -136,6 +136,7 @@ def test_the_page_shows_what_was_measured() -> None:
     assert as_json(kept) == text
     page = (ROOT / "reference" / "invariances.md").read_text("utf-8")
     for network, rows in kept.items():
+        assert table.stored(network) == rows
         assert markdown(rows) in page, network
     stored = {(one.method, one.change): one for one in kept["creature_convnet"]}
     for key, one in quick().items():

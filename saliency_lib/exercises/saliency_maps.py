@@ -16,7 +16,7 @@ WEIGHTS = ((0.2, -0.5, 0.1), (0.3, 0.3, 0.3), (0.0, 0.0, -0.4), (0.6, -0.1, 0.0)
 
 @exercise("map-linear")
 def linear(answer: Any) -> None:
-    """M of four pixels of a linear score, eq. (3.3), and the least total change for an effect of 0.3, eq. (3.6)."""
+    """M of four pixels of a linear score, eq. (3.2), and the least total change for an effect of 0.3, eq. (3.4)."""
     *given, change = numbers(answer, 5, "five numbers: the four of the map, then the change")
     reductions = {
         "the first two rows tell: take the magnitude before the maximum": [max(row) for row in WEIGHTS],
@@ -26,10 +26,10 @@ def linear(answer: Any) -> None:
     for hint, wrong in reductions.items():
         expect(not all(map(near, given, wrong)), hint)
     right = [max(map(abs, row)) for row in WEIGHTS]
-    expect(all(map(near, given, right)), "the map: the largest magnitude in each row, eq. (3.3)")
+    expect(all(map(near, given, right)), "the map: the largest magnitude in each row, eq. (3.2)")
     expect(not near(change, 0.3 * max(right)), "the change: this is an effect. Which change has the effect 0.3?")
     expect(not near(change, 0.3 / min(right)), "the change: this is the dearest pixel")
-    expect(near(change, 0.3 / max(right)), "the change: eq. (3.6), at the cheapest pixel")
+    expect(near(change, 0.3 / max(right)), "the change: eq. (3.4), at the cheapest pixel")
 
 
 @exercise("map-difference")
@@ -89,6 +89,6 @@ def fade(answer: Any) -> None:
     given = number(answer)
     right = 0.25 / (0.98 * 0.02)
     expect(not near(given, 1 / right, 0.01), "how many times fainter: the larger over the smaller")
-    expect(not near(given, 0.5 / 0.02, 0.1), "1 - P alone: the factor has P as well, eq. (3.9)")
-    expect(not near(given, 0.98 / 0.5, 0.05), "P alone: the factor has 1 - P as well, eq. (3.9)")
-    expect(near(given, right, 0.1), "the factor in front of eq. (3.9), at 0.5 and at 0.98")
+    expect(not near(given, 0.5 / 0.02, 0.1), "1 - P alone: the factor has P as well, eq. (3.6)")
+    expect(not near(given, 0.98 / 0.5, 0.05), "P alone: the factor has 1 - P as well, eq. (3.6)")
+    expect(near(given, right, 0.1), "the factor in front of eq. (3.6), at 0.5 and at 0.98")

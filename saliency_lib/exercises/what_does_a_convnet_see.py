@@ -54,27 +54,36 @@ def image_size(answer: Any, model: Model, photo: Any) -> None:
     expect(P[int(given)] == max(P.values()), f"at {given:.0f} pixels it is {P[int(given)]:.3f}: there is more")
 
 
-@exercise("see-square")
-def square(answer: Any) -> None:
-    """The share of a 640 x 427 photo outside its square, and a white and a black pixel after eq. (1.1)."""
-    given = numbers(answer, 3, "three numbers: the share outside, white and black after normalization")
-    outside = 1 - 427 / 640
-    expect(not near(given[0], 427 / 640), "the share: this is what lies inside the square")
-    expect(not near(given[0], (640 - 427) / 427), "the share: of the photo, not of the square")
-    expect(near(given[0], outside), "the share: the square's side is the photo's shorter one")
-    expect(not (near(given[1], 1) and near(given[2], 0)), "these are I itself: subtract the mean, divide")
-    expect(not near(given[2], -1), "black: not quite -1, because the mean is 127 and not 128")
-    expect(near(given[1], 1) and near(given[2], -127 / 128), "eq. (1.1) with I = 1 and with I = 0")
+@exercise("see-odds")
+def odds(answer: Any) -> None:
+    """Log-odds of the first of the scores 2, 1, 0, and what the second score does to them and to the log-posterior."""
+    given = numbers(answer, 3, "three numbers: the log-odds, their derivative, the derivative of the log-posterior")
+    scores = torch.tensor([2.0, 1, 0], dtype=torch.float64)
+    P, rivals = scores.softmax(0), scores[1:].softmax(0)
+    right = (scores[0] - scores[1:].logsumexp(0)).item()
+    expect(not near(given[0], P[0].log().item()), "the log-odds: this is the log-posterior; its sum contains the class")
+    expect(near(given[0], right), "the log-odds: 2 less the logarithm of a sum of two exponentials, eq. (1.4)")
+    expect(not near(given[1], rivals[0].item()), "of the log-odds: a rival's score lowers them")
+    expect(not near(given[1], -P[1].item()), "of the log-odds: the share among the rivals, not among all three")
+    expect(near(given[1], -rivals[0].item()), "of the log-odds: differentiate the logarithm of that sum")
+    expect(near(given[2], -P[1].item()), "of the log-posterior: the same with the sum over all three")
 
 
-@exercise("see-others")
-def others(answer: Any) -> None:
-    """By how much two rivals' scores, 1 and 0, have to fall until the first of 2, 1, 0 has the probability 0.9."""
-    given = number(answer, "one number, in units of score")
-    scores = torch.tensor([2.0, 1, 0], dtype=torch.float64).exp()
-    factor = (scores[0] / 9 / scores[1:].sum()).item()
-    right = -torch.tensor(factor).log().item()
-    expect(not near(given, -right, 0.01), "by how much they *fall*: a positive number")
-    expect(not near(given, factor, 0.01), "this is the factor on their exponentials: take its logarithm")
-    expect(not near(given, 2.197, 0.01), "ln 9 is where the odds have to go: they do not start at 1")
-    expect(near(given, right, 0.01), "the odds of the first are exp(2) over exp(1 - d) + exp(-d): set them to 9")
+@exercise("see-offset")
+def offset(answer: Any, model: Model, images: Tensor) -> None:
+    """A function with the model's probabilities on every image, whose map of the top class peaks at (10, 20)."""
+    expect(callable(answer), "the answer is a function: from images (N, 3, H, W) to scores (N, 1000)")
+    random = torch.Generator().manual_seed(0)
+    tried = torch.cat([images, torch.rand(images[:1].shape, generator=random)]).requires_grad_()
+    scores = answer(tried)
+    expect(isinstance(scores, Tensor) and scores.ndim == 2, "the function returns scores (N, 1000)")
+    with torch.no_grad():
+        own = model(tried)
+    same = torch.allclose(scores.detach().softmax(1), own.softmax(1), rtol=1e-2, atol=1e-5)
+    expect(same, "the probabilities have changed: what can be added to all scores without changing them?")
+    top = own.argmax(1, keepdim=True)
+    expect(scores.requires_grad, "nothing leads back from these scores to the image: add a function of the image")
+    (w,) = torch.autograd.grad(scores.gather(1, top).sum(), tried)
+    peaks = [divmod(int(M.argmax()), M.shape[1]) for M in w.abs().amax(1)]
+    expect(set(peaks) != {(20, 10)}, "row 10, column 20: rows come first")
+    expect(set(peaks) == {(10, 20)}, f"the maps are brightest at {peaks[0]}: the same function, steeper, at (10, 20)?")

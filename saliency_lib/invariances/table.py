@@ -11,6 +11,7 @@ An entry compares the map M of the first description with the map M' of the seco
     rank      Spearman's correlation of the two, the mean over the images
 """
 
+import importlib.resources
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -211,6 +212,12 @@ def from_json(text: str) -> dict[str, list[Entry]]:
         name: [Entry(**one, proof=proof(one["method"], one["change"])) for one in some]
         for name, some in json.loads(text).items()
     }
+
+
+def stored(network: str = EMBEDDED) -> list[Entry]:
+    """The entries of a network that come with the book; each chapter shows the rows of its methods."""
+    file = importlib.resources.files("saliency_lib.data") / "invariances.json"
+    return from_json(file.read_text("utf-8"))[network]
 
 
 def markdown(found: Sequence[Entry]) -> str:
