@@ -33,6 +33,20 @@ def test_class_posterior() -> None:
     judged("class-posterior", (0.09, -0.09), wrong)
 
 
+def test_class_logs() -> None:
+    wrong = [
+        ((1000, False), "log-posterior"),
+        ((0.001, False), "the other way round"),
+        ((999, False), "denominator"),
+        ((500, False), "put P"),
+        ((1001, True), "balance the penalty"),
+        ((1001, 3), "True or False"),
+        (1001, "a pair"),
+    ]
+    judged("class-logs", (1001, False), wrong)
+    judged("class-logs", (1 / (0.001 * 0.999), 0), wrong)
+
+
 class SeesGeeseWhereItIsGreen:
     """Stands for the network, which would take a minute to make a goose for."""
 

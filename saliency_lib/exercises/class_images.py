@@ -32,13 +32,25 @@ def class_steps(answer: Any) -> None:
 
 @exercise("class-posterior")
 def class_posterior(answer: Any) -> None:
-    """The weights of the class's and of its only rival's gradient in equation (6.5), at P = 0.9 and 0.1."""
+    """The weights of the class's and of its only rival's gradient in equation (6.4), at P = 0.9 and 0.1."""
     own, rival = numbers(answer, 2, "two numbers: the weight of the class's gradient, and of the rival's")
     expect(not near(rival, 0.09), "the rival's gradient is subtracted")
     expect(not near(own, 0.1), "the bracket alone is 1 - P: what stands in front of it?")
     expect(not near(own, 0.9), "the sum in the bracket runs over the class itself, too")
     expect(near(own, 0.09), "collect what multiplies the class's own gradient")
     expect(near(rival, -0.09), "collect what multiplies the rival's gradient, the factor in front included")
+
+
+@exercise("class-logs")
+def class_logs(answer: Any) -> None:
+    """How much longer the log-odds' step is than the posterior's at P = 0.001; whether penalized optima agree."""
+    factor, same = numbers(answer, 2, "a pair: the factor, and True or False")
+    expect(not near(factor, 1000), "this is the log-posterior's factor: the log-odds have 1 - P in it, too")
+    expect(factor > 1, "the other way round: the posterior's step is the shorter one")
+    expect(not near(factor, 999, 0.5), "1 - P stands in the denominator")
+    expect(near(factor, 1 / (0.001 * 0.999)), "put P = 0.001 into equation (6.5)")
+    expect(same in (0, 1), "the second is True or False")
+    expect(same == 0, "set the derivative of each penalized objective to zero: which gradients balance the penalty?")
 
 
 @exercise("class-seed")
