@@ -283,10 +283,10 @@ def draw_lines(
     """Draw lines into axes as `curves` does: dots joined by lines on a faint grid, a legend if there are several.
 
     With `marker=""` there are no dots, for lines of many points. A line of a name in `RULE_COLORS` has that color, and
-    no other line has it.
+    the lines beside it have none of these.
     """
-    own = [RULE_COLORS[label] for label in lines if label in RULE_COLORS]
-    free = [color for color in colors if color not in own]
+    kept = RULE_COLORS.values() if any(label in RULE_COLORS for label in lines) else ()
+    free = [color for color in colors if color not in kept]
     others = iter([(color, dashes) for dashes in ("-", "--", ":") for color in free] * len(lines))
     for label, y in lines.items():
         color, dashes = (RULE_COLORS[label], "-") if label in RULE_COLORS else next(others)

@@ -3,8 +3,11 @@
 import math
 from collections.abc import Callable
 
+import torch
 from helpers import judged
 from torch import Tensor
+
+import saliency_lib as sl
 
 Rule = Callable[[Tensor, Tensor], Tensor]
 
@@ -20,20 +23,19 @@ def test_rule_numbers() -> None:
     judged("rule-numbers", (4, 0), wrong)
 
 
-def test_rule_cosine() -> None:
+def test_rule_leaky() -> None:
+    """Against many numbers."""
+    a, b = torch.randn(2, 4_000_000, generator=torch.Generator().manual_seed(0)).double()
+    right = torch.cosine_similarity(*(torch.where(x > 0, x, x / 2) for x in (a, b)), dim=0).item()
     wrong = [
-        (1 / (2 * math.pi), "mean of the products"),
-        (0, "positive parts do not"),
-        (2 / math.pi, "counts them too"),
-        (0.5, "divide"),
+        (1 / math.pi, "full rectification"),
+        (0.0398, "mean square"),
+        (0.573, "subtracted"),
+        (0.0796, "count, too"),
+        (0.5, "over all entries"),
         ("1/pi", "one number"),
     ]
-    judged("rule-cosine", 0.32, wrong)
-
-
-def test_rule_many() -> None:
-    wrong = [(6, "it counts"), (3, "not yet above"), (8, "before"), (0.813, "whole number")]
-    judged("rule-many", 7, wrong)
+    judged("rule-leaky", round(right, 3), wrong)
 
 
 def test_rule_own() -> None:
@@ -82,3 +84,41 @@ def test_rule_few() -> None:
         (lambda n: 0.9, "return a rule"),
     ]
     judged("rule-few", counting, wrong)
+
+
+def test_rule_switches() -> None:
+    model = sl.load_model("creature_convnet")
+    images = sl.creatures(1, seed=5).images
+    asked = sl.unit("features.4", 7, (8, 8))
+    backs = {rule: sl.input_gradient(model, images, asked, rule=rule) for rule in ("backprop", "deconvnet", "guided")}
+    # the same through the first layers alone
+    x = images.clone().requires_grad_()
+    h = model.network.features[:5]((x - model.mean) / model.std)
+    right = sl.gradient(h[0, 7, 8, 8], x, rule="deconvnet")
+    strongest = sl.input_gradient(model, images, sl.unit("features.4", 7, "max"), rule="deconvnet")
+    wrong = [
+        (backs["backprop"], "the gradient"),
+        (backs["guided"], "which units are on"),
+        (strongest, "strongest place"),
+        (right.abs(), "signs"),
+        (right.flip(3), "under the DeconvNet's rule"),
+        (0.5, "one projection"),
+    ]
+    judged("rule-switches", right, wrong, model=model, images=images)
+
+
+def test_rule_passes() -> None:
+    def drawn_once(model: torch.nn.Module, images: Tensor) -> Tensor:
+        return torch.rand(len(images), 64, 64, generator=torch.Generator().manual_seed(0))
+
+    def asks(model: torch.nn.Module, images: Tensor) -> Tensor:
+        return model(images)[:, 0].view(-1, 1, 1) + torch.rand(len(images), 64, 64)
+
+    wrong = [
+        (drawn_once, "alike"),
+        (asks, "calls the network"),
+        (lambda model, images: torch.zeros(2, 64, 64), "order of pixels"),
+        (lambda model, images: torch.rand(2, 3, 64, 64), "maps (2, 64, 64)"),
+        (0.02, "function of"),
+    ]
+    judged("rule-passes", lambda model, images: torch.rand(2, 64, 64), wrong)

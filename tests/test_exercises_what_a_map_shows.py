@@ -1,5 +1,7 @@
 """Chapter 4's exercises accept the right answer and meet each typical mistake with its hint."""
 
+import math
+
 import torch
 from helpers import judged, small_network
 from torch import Tensor
@@ -7,29 +9,32 @@ from torch import Tensor
 import saliency_lib as sl
 
 
-def test_share() -> None:
+def test_null() -> None:
+    M = torch.tensor([[1.0, 1, 1, 1], [1, 3, 4, 1], [1, 4, 4, 2], [1, 2, 2, 1]])
+    middle = torch.tensor([1.0, 2, 2, 1]).outer(torch.tensor([1.0, 2, 2, 1]))
+    share, null = ((m[1:3, 1:3].sum() / m.sum()).item() for m in (M, middle))
     wrong = [
-        ((0.25, 2, 4), "share of the area"),
-        ((0.2, 2, 4), "four pixels"),
-        ((0.5, 0.5, 4), "not the reverse"),
-        ((0.5, 1.5, 4), "divide the share"),
-        ((0.5, 2, 1), "entirely"),
+        ((0.25, 0.44, 0.56), "the sum inside"),
+        ((0.5, 0.25, 2), "uniform map's share"),
+        ((0.5, 0.5, 1), "the weights inside"),
+        ((0.5, 0.44, 0.89), "not the reverse"),
+        ((0.5, 0.44, 2), "divide the share"),
         (0.5, "three numbers"),
     ]
-    judged("shows-share", (0.5, 2, 4), wrong)
+    judged("shows-null", (share, null, share / null), wrong)
 
 
 def test_stride() -> None:
     pixels = torch.ones(1, 1, 16, 16, requires_grad=True)
     read = torch.nn.functional.conv2d(pixels, torch.ones(1, 1, 3, 3), stride=2, padding=1)
     (count,) = torch.autograd.grad(read.sum(), pixels)
-    right = [*(count[0, 0, y, x].item() for y, x in ((4, 4), (4, 5), (5, 5))), 32]
+    right = [*(count[0, 0, y, x].item() for y, x in ((4, 4), (4, 5), (5, 5))), 8]
     wrong = [
-        ((9, 9, 9, 32), "skips"),
-        ((4, 2, 1, 32), "both even"),
-        ((1, 1, 1, 32), "one odd"),
-        ((1, 2, 3, 32), "multiply"),
-        ((1, 2, 4, 10), "doubles"),
+        ((9, 9, 9, 8), "skips"),
+        ((4, 2, 1, 8), "both even"),
+        ((1, 1, 1, 8), "one odd"),
+        ((1, 2, 3, 8), "multiply"),
+        ((1, 2, 4, 6), "doubles"),
         ((1, 2, 4, 16), "how many pixels"),
     ]
     judged("shows-stride", right, wrong)
@@ -60,21 +65,6 @@ def test_steps() -> None:
     judged("shows-steps", average(1), wrong, model=model, photo=photo, target=2)
 
 
-def test_crops() -> None:
-    counts = torch.zeros(256, 256)
-    for y, x in ((0, 0), (0, 32), (32, 0), (32, 32), (16, 16)):
-        counts[y : y + 224, x : x + 224] += 2
-    right = [counts[i, j].item() for i, j in ((0, 0), (128, 128), (20, 40))]
-    wrong = [
-        ((1, 5, 3), "mirror image"),
-        ((10, 10, 10), "one corner's crop"),
-        ((4, 10, 6), "begin at row 0"),
-        ((2, 8, 6), "in the middle"),
-        ((2, 10, 10), "not at 32"),
-    ]
-    judged("shows-crops", right, wrong)
-
-
 def test_average() -> None:
     """Against maps made of a common part and independent noise."""
     common, noise = torch.randn(50_000), torch.randn(2, 10, 50_000)
@@ -82,3 +72,24 @@ def test_average() -> None:
     right = torch.corrcoef(maps.mean(1))[0, 1].item()
     wrong = [(3.8, "at most 1"), (0.38, "one map"), (0.038, "not the agreement"), (0.66, "*variance*"), (0.5, "share")]
     judged("shows-average", round(right, 2), wrong)
+
+
+def test_controls() -> None:
+    """The null computed pixel by pixel."""
+    around = [(i + 0.5) / 224 - 0.5 for i in range(224)]
+    bell = torch.tensor([math.exp(-(x**2) * 8) for x in around]).double()
+    middle = (bell[4:84].sum() * bell[10:80].sum() / bell.sum() ** 2).item()
+    right = max(80 * 70 / 224**2, middle)
+    wrong = [(middle, "the larger"), (11.2, "percent"), (5600, "of how many"), (0.5, "two maps")]
+    judged("shows-controls", right, wrong)
+
+
+def test_lungs() -> None:
+    wrong = [
+        (1.38, "share of the area"),
+        (0.94, "edges are a control"),
+        (1.016, "another finding"),
+        (0.968, "not the reverse"),
+        (2, "larger of the uniform"),
+    ]
+    judged("shows-lungs", 1.03, wrong)

@@ -221,7 +221,7 @@ def test_the_four_steps_from_a_map_to_a_box() -> None:
     assert (kept.max(-1) > 10).mean() == pytest.approx(where.mask.float().mean().item(), abs=0.05)
 
 
-def test_the_three_rules_have_one_color_each_and_no_other_line_has_it() -> None:
+def test_the_three_rules_have_one_color_each_and_no_line_beside_them_has_one() -> None:
     lines = {"another": [1, 2], "guided": [1, 2], "backprop": [1, 2], "one more": [1, 2]}
     (place,) = plots.curves([1, 2], lines, xlabel="x", ylabel="y").axes
     colors = {line.get_label(): line.get_color() for line in place.lines}
@@ -230,5 +230,6 @@ def test_the_three_rules_have_one_color_each_and_no_other_line_has_it() -> None:
         plots.RULE_COLORS["gradient"],
     ]
     assert len(set(colors.values())) == 4
+    assert not {colors["another"], colors["one more"]} & set(plots.RULE_COLORS.values())
     (alone,) = plots.curves([1, 2], {"gradient": [1, 2]}, xlabel="x", ylabel="y").axes
     assert alone.lines[0].get_color() == colors["backprop"]

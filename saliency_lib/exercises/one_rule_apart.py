@@ -1,4 +1,4 @@
-"""The exercises of chapter 5: rules at the ReLU, and what a rectification does to a cosine."""
+"""The exercises of chapter 5: rules at the ReLU, and what they leave of the question."""
 
 import math
 from typing import Any
@@ -7,7 +7,11 @@ import torch
 from torch import Tensor
 
 from saliency_lib.exercises.check import NotYet, exercise, expect, near, number, numbers
+from saliency_lib.methods.gradients import input_gradient
+from saliency_lib.methods.maps import rank_correlation
 from saliency_lib.methods.relu_rules import backprop, guided
+from saliency_lib.models.model import Model
+from saliency_lib.targets import unit
 
 # every combination of signs of the signal g and of the pre-activation z, zeros included
 SIGNS = torch.meshgrid(torch.tensor([-2.0, 0, 3]), torch.tensor([-1.0, 0, 4]), indexing="ij")
@@ -24,27 +28,20 @@ def rule_numbers(answer: Any) -> None:
     expect(given == [4, 0], "go down the rows of the table in the worked example; only the last ReLU's z is another")
 
 
-@exercise("rule-cosine")
-def rule_cosine(answer: Any) -> None:
-    """The cosine between the positive parts of two vectors of independent normal numbers."""
+@exercise("rule-leaky")
+def rule_leaky(answer: Any) -> None:
+    """The cosine between two vectors of independent normal numbers whose negative entries were halved."""
     given = number(answer)
-    expect(not near(given, 1 / (2 * math.pi)), "this is the mean of the products: divide it by the mean square")
-    expect(not near(given, 0), "the vectors have cosine 0; their positive parts do not")
-    expect(not near(given, 2 / math.pi), "half of the numbers are zero: the mean of the positive part counts them too")
-    expect(near(given, 1 / math.pi), "divide the mean of the products by the mean square, both over all numbers")
-
-
-@exercise("rule-many")
-def rule_many(answer: Any) -> None:
-    """How often equation (5.8) has to be applied to 0 until it exceeds 0.8."""
-    given = number(answer, "a whole number")
-    expect(given == int(given), "how *many*: a whole number")
-    rho, count = 0.0, 0
-    while rho <= 0.8:
-        rho, count = (math.sqrt(1 - rho**2) + rho * (math.pi - math.acos(rho))) / math.pi, count + 1
-    expect(given != count - 1, "the first rectification makes 1/pi of 0: it counts")
-    expect(given > count - 1, "not yet above 0.8")
-    expect(given == count, "it was above 0.8 before")
+    expect(not near(given, 1 / math.pi, 0.002), "this is the full rectification: half of each negative entry is left")
+    expect(
+        not near(given, 0.25 / (2 * math.pi), 0.002), "this is the mean of the products: divide it by the mean square"
+    )
+    expect(not near(given, 2.25 / (1.25 * math.pi), 0.002), "what is negative stays negative: its mean is subtracted")
+    expect(not near(given, 0.25 / math.pi, 0.002), "the mean square is more than one half: negative entries count, too")
+    expect(
+        near(given, 0.25 / (1.25 * math.pi), 0.001),
+        "the square of the mean over the mean square, both over all entries",
+    )
 
 
 @exercise("rule-own")
@@ -81,3 +78,55 @@ def _passed(rule: Any, g: Tensor, z: Tensor) -> Tensor:
     expect(isinstance(passed, Tensor) and passed.shape == g.shape, "a rule returns a tensor shaped like g")
     expect(passed.dtype == g.dtype, "a rule returns the signal, not where it passes: multiply by g")
     return passed + 0.0  # no negative zeros
+
+
+@exercise("rule-switches")
+def rule_switches(answer: Any, model: Model, images: Tensor) -> None:
+    """What a DeconvNet projects back from channel 7 of features.4, row 8, column 8, through an image's switches."""
+    what = "one projection with its signs, (1, 3, 64, 64)"
+    expect(isinstance(answer, Tensor) and answer.shape == images.shape, what)
+    given = answer.detach().to(images.device)
+
+    def same(rule: str, place: Any = (8, 8), channel: int = 7) -> bool:
+        wanted = input_gradient(model, images, unit("features.4", channel, place), rule=rule)
+        return torch.allclose(given, wanted, rtol=1e-3, atol=1e-5 * float(wanted.abs().max()))
+
+    expect(not same("backprop"), "this is the gradient: the DeconvNet has another rule")
+    expect(not same("guided"), "this is guided backpropagation: a DeconvNet does not ask which units are on")
+    expect(not same("deconvnet", "max"), "this is the unit's strongest place: take row 8, column 8")
+    expect(not (given >= 0).all(), "leave the signs: the absolute value is another picture")
+    expect(same("deconvnet"), "one unit, channel 7 of features.4 at (8, 8), under the DeconvNet's rule")
+
+
+@exercise("rule-passes")
+def rule_passes(answer: Any) -> None:
+    """A function of (model, images) that never calls the network, and whose maps are no more alike than by chance."""
+    expect(callable(answer), "the answer is a function of (model, images)")
+    images = torch.zeros(2, 3, 64, 64)
+    maps = []
+    for seed in (0, 1):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = _Silent()
+        maps.append(answer(network, images))
+        expect(not network.called, "it calls the network: a map that knows nothing does without")
+    for given in maps:
+        expect(
+            isinstance(given, Tensor) and given.shape == (2, 64, 64), "two images of 64 x 64 pixels: maps (2, 64, 64)"
+        )
+    expect(not any((given == given[:, :1, :1]).all() for given in maps), "a map of one value has no order of pixels")
+    alike = [abs(rank_correlation(a, b)) for a, b in zip(*maps, strict=True)]
+    expect(max(alike) < 0.1, "asked of two networks, it gives maps that are alike: it would fail the check")
+
+
+class _Silent(torch.nn.Module):
+    """A network that remembers whether it was called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.randn(8))
+        self.called = False
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.called = True
+        return images.mean((1, 2, 3))[:, None] * self.weight

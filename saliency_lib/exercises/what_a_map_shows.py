@@ -5,27 +5,28 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from saliency_lib.comparison.metrics.on_the_object import mass
+from saliency_lib.controls import center, region_null
 from saliency_lib.exercises.check import exercise, expect, near, number, numbers
 from saliency_lib.methods.gradients import saliency_map
 from saliency_lib.models.model import Model
 
 
-@exercise("shows-share")
-def share(answer: Any) -> None:
-    """The share of a map's sum in a box, its lift, and the largest lift, eq. (4.1)."""
-    given = numbers(answer, 3, "three numbers: the share, the lift, the largest possible lift")
-    inside, total, area = 2 + 6 + 4 + 3, 30, 4 / 16
-    expect(not near(given[0], area), "the share: this is the box's share of the area")
-    expect(not near(given[0], 6 / total), "the share: the box holds four pixels, and the brightest is one of them")
-    expect(near(given[0], inside / total), "the share: the sum inside the box over the sum of all 16")
-    expect(not near(given[1], area / given[0]), "the lift: the map's share over the area's, not the reverse")
-    expect(near(given[1], inside / total / area), "the lift: divide the share by the box's share of the area")
-    expect(near(given[2], 1 / area), "the largest lift: which share has a map that lies in the box entirely?")
+@exercise("shows-null")
+def null(answer: Any) -> None:
+    """The share of a map's sum in the middle of 4 x 4 pixels, its null, and its lift, eq. (4.1)."""
+    given = numbers(answer, 3, "three numbers: the share, the null, the lift")
+    share, area, middle = 15 / 30, 4 / 16, 16 / 36
+    expect(near(given[0], share), "the share: the sum inside the box over the sum of all 16")
+    expect(not near(given[1], area), "the null: this is the uniform map's share; what is the centered map's?")
+    expect(near(given[1], middle), "the null: the weights inside the box over all weights, if that is the larger share")
+    expect(not near(given[2], middle / share), "the lift: the map's share over the null, not the reverse")
+    expect(near(given[2], share / middle), "the lift: divide the share by the null")
 
 
 @exercise("shows-stride")
 def stride(answer: Any) -> None:
-    """How often a 3 x 3 convolution with stride 2 reads each kind of pixel, and the period of five of them."""
+    """How often a 3 x 3 convolution with stride 2 reads each kind of pixel, and the period of three of them."""
     given = numbers(answer, 4, "four numbers: three counts, then a number of pixels")
     expect(
         not all(near(count, 9) for count in given[:3]), "nine is without stride: the kernel skips every second pixel"
@@ -34,8 +35,8 @@ def stride(answer: Any) -> None:
     expect(near(given[0], 1), "both even: count along one axis first, a kernel reads the centers' rows -1, 0 and +1")
     expect(near(given[1], 2), "one odd: along the odd axis two kernels read it, along the even axis how many?")
     expect(near(given[2], 4), "both odd: the counts of the two axes multiply")
-    expect(not near(given[3], 10), "the period: five layers with stride 2 do not add up, each doubles")
-    expect(near(given[3], 2**5), "the period: a step of one position after the last layer is how many pixels?")
+    expect(not near(given[3], 6), "the period: three layers with stride 2 do not add up, each doubles")
+    expect(near(given[3], 2**3), "the period: a step of one position after the last layer is how many pixels?")
 
 
 @exercise("shows-steps")
@@ -65,19 +66,6 @@ def steps(answer: Any, model: Model, photo: Tensor, target: Any) -> None:
     expect(same(1), "nine windows, one map each, every map put back where its window was cut out")
 
 
-@exercise("shows-crops")
-def crops(answer: Any) -> None:
-    """How many of the ten crops of 224 in 256 pixels cover the pixels (0, 0), (128, 128) and (20, 40)."""
-    given = numbers(answer, 3, "three whole numbers, one for each pixel")
-    corners = [(0, 0), (0, 32), (32, 0), (32, 32), (16, 16)]
-    single = [sum(y <= i < y + 224 and x <= j < x + 224 for y, x in corners) for i, j in ((0, 0), (128, 128), (20, 40))]
-    expect(given != single, "these are five: each crop comes with its mirror image")
-    expect(not near(given[0], 10), "the corner pixel lies in one corner's crop only")
-    expect(near(given[0], 2 * single[0]), "(0, 0): which crops begin at row 0 and column 0?")
-    expect(near(given[1], 10), "(128, 128) lies in the middle of all of them")
-    expect(near(given[2], 2 * single[2]), "(20, 40): its row is in the crops that begin at row 0 or 16, not at 32")
-
-
 @exercise("shows-average")
 def average(answer: Any) -> None:
     """Agreement of averages over ten maps with independent noise, where single maps agree to 0.38."""
@@ -88,3 +76,27 @@ def average(answer: Any) -> None:
     expect(not near(given, 0.38 / (0.38 + 0.62 / 10**0.5), 0.01), "the *variance* of the noise is divided by ten")
     right = 0.38 / (0.38 + 0.62 / 10)
     expect(near(given, right, 0.01), "the common part's share of the variance, once the noise's is divided by ten")
+
+
+@exercise("shows-controls")
+def controls(answer: Any) -> None:
+    """The null of a box that is not in the middle: rows 4 to 84, columns 10 to 80 of 224 x 224 pixels."""
+    given = number(answer)
+    mask = torch.zeros(1, 224, 224, dtype=torch.bool)
+    mask[0, 4:84, 10:80] = True
+    area, middle = mask.double().mean().item(), mass(center(mask[:, None].double()), mask).item()
+    expect(not near(given, middle, 0.001), "this is the centered map's share: is it the larger of the two?")
+    expect(not near(given, 100 * area, 0.1), "a share, not percent")
+    expect(not near(given, 5600, 0.5), "these are the box's pixels: of how many?")
+    expect(near(given, area, 0.001) and near(given, region_null(mask).item(), 0.001), "the larger of two maps' shares")
+
+
+@exercise("shows-lungs")
+def lungs(answer: Any) -> None:
+    """The lift of a share of 62 % in a region of 45 % of the area that holds 60 % of a centered map."""
+    given = number(answer)
+    expect(not near(given, 0.62 / 0.45), "this divides by the share of the area: which null is larger?")
+    expect(not near(given, 0.62 / 0.66), "edges are a control; the null of a region knows no image at all")
+    expect(not near(given, 0.62 / 0.61, 0.003), "another finding is a control; the null of a region is of empty maps")
+    expect(not near(given, 0.60 / 0.62, 0.003), "the map's share over the null, not the reverse")
+    expect(near(given, 0.62 / 0.60), "the map's share over the larger of the uniform and the centered map's")
