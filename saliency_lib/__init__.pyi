@@ -58,6 +58,7 @@ from .methods.method import find_method as find_method
 from .methods.object_map import object_map as object_map
 from .methods.occlusion import occlusion as occlusion
 from .methods.relu_rules import relu_rule as relu_rule
+from .methods.rise import rise as rise
 from .methods.shap import shap as shap
 from .methods.smoothgrad import smoothgrad as smoothgrad
 from .methods.superpixels import superpixels as superpixels

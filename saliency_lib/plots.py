@@ -42,8 +42,9 @@ RULE_COLORS = {
 """The colors of the three ways back through a ReLU, in every figure of the book: a line of such a name has its own."""
 DOTS = ("#39d98a", "#5aa9ff", "#f2c14e")  # bright enough to be seen on a photo
 TRUE_COLOR, FOUND_COLOR = "#00c8ff", "#ff7a00"
-INK, FAINT = "#23272e", "#d5d9de"
 LONGEST = 300  # letters of a title
+INK, FADED, FAINT = "#23272e", "#6b7480", "#d5d9de"
+MARKERS = "osD^vP"
 TALLEST = 4.0  # a strip of 1 x 100 pixels would make a figure of gigabytes
 STYLE: Any = {
     "font.size": 10,
@@ -302,6 +303,45 @@ def draw_lines(
     place.grid(color=FAINT, linewidth=0.6)
     if len(lines) > 1:
         place.legend(frameon=False)
+
+
+def intervals(
+    found: Mapping[str, Mapping[str, Sequence[float]]],
+    *,
+    xlabel: str,
+    nulls: Sequence[str] = (),
+    line: float | None = None,
+    width: float = 7.0,
+) -> Plot:
+    """Means as dots with their intervals, a row each: row -> series -> (mean, low, high).
+
+    Series named in `nulls` are hollow and gray: what a row must differ from. `line` stands upright, the null of all.
+    """
+    series = list(dict.fromkeys(name for row in found.values() for name in row))
+    height = 0.9 + len(found) * max(0.34, 0.15 * len(series))
+    figure, (place,) = axes(1, 1, width, height)
+    colors = iter(COLORS * len(series))
+    for k, name in enumerate(series):
+        null = name in nulls
+        color = FADED if null else next(colors)
+        rows = [
+            (i + 0.7 * ((k + 0.5) / len(series) - 0.5), row[name])
+            for i, row in enumerate(found.values())
+            if name in row
+        ]
+        y, (mean, low, high) = [at for at, _ in rows], zip(*(values for _, values in rows), strict=True)
+        place.hlines(y, low, high, color=color, linewidth=1.6)
+        look: Any = {"marker": MARKERS[k % len(MARKERS)], "color": color, "facecolors": "white" if null else color}
+        place.scatter(mean, y, s=26, zorder=3, label=name, **look)
+    if line is not None:
+        place.axvline(line, color=FADED, linewidth=1, linestyle=":")
+    place.set_yticks(range(len(found)), list(found))
+    place.set_ylim(len(found) - 0.5, -0.5)
+    place.set_xlabel(xlabel)
+    place.grid(axis="x", color=FAINT, linewidth=0.6)
+    if len(series) > 1:
+        place.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
 
 
 def tables(

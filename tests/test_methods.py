@@ -223,6 +223,21 @@ def test_the_noise_has_the_size_asked_for_and_is_one_for_all_images(net: nn.Modu
     assert not torch.allclose(e[0], e[1], atol=0.1)
 
 
+def test_smoothgrad_tells_its_standard_error(net: nn.Module, images: Tensor) -> None:
+    found = sl.find_method("smoothgrad")(net, images, samples=6)
+    w = found.attribution(0)
+    each = []
+    for noisy in found.noisy():
+        I = noisy.clone().requires_grad_()
+        each.append(torch.autograd.grad(net(I)[:, 0].sum(), I)[0])
+    G = torch.stack(each).double()
+    assert torch.allclose(w.double(), G.mean(0), atol=1e-5)
+    assert torch.allclose(found.standard_error.double(), G.std(0) / 6**0.5, atol=1e-4)
+    alone = sl.find_method("smoothgrad")(net, images, samples=1)
+    alone.attribution(0)
+    assert alone.standard_error.isnan().all()
+
+
 def test_the_blurred_baseline_keeps_what_is_flat_and_the_mean() -> None:
     flat = IntegratedGradients(Kinked(0.5), torch.full((1, 1, 40, 40), 0.3), baseline="blurred")
     assert torch.allclose(flat.baselines[0], torch.tensor(0.3))

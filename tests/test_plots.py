@@ -233,3 +233,17 @@ def test_the_three_rules_have_one_color_each_and_no_line_beside_them_has_one() -
     assert not {colors["another"], colors["one more"]} & set(plots.RULE_COLORS.values())
     (alone,) = plots.curves([1, 2], {"gradient": [1, 2]}, xlabel="x", ylabel="y").axes
     assert alone.lines[0].get_color() == colors["backprop"]
+
+
+def test_intervals_reach_from_low_to_high_and_nulls_are_hollow() -> None:
+    rows = {"a": {"null": (0.2, 0.1, 0.3), "own": (0.5, 0.4, 0.9)}, "b": {"own": (0.1, 0.0, 0.2)}}
+    (axes,) = plots.intervals(rows, xlabel="r", nulls=["null"], line=0.0).axes
+    lines, dots = axes.collections[::2], axes.collections[1::2]
+    assert [[segment[:, 0].tolist() for segment in line.get_segments()] for line in lines] == [
+        [[0.1, 0.3]],
+        [[0.4, 0.9], [0.0, 0.2]],
+    ]
+    assert dots[1].get_offsets()[:, 0].tolist() == [0.5, 0.1]
+    assert tuple(dots[0].get_facecolor()[0]) == (1, 1, 1, 1) != tuple(dots[1].get_facecolor()[0])
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
+    assert axes.get_ylim()[0] > axes.get_ylim()[1]  # the first row stands on top

@@ -14,6 +14,7 @@ QUESTIONS = {
     "occlusion": "intervention",
     "occlusion-superpixels": "intervention",
     "lime": "intervention",
+    "rise": "intervention",
     "guided": "none",
     "deconvnet": "none",
     "object-map": "none",
@@ -28,7 +29,7 @@ _RULES = ("guided", "deconvnet")
 _LAYERS = ("layer-saliency", "grad-cam", "object-map")
 _ALL = tuple(QUESTIONS)
 _ONE_SCORE = ("gradient", "gradient-times-input", "layer-saliency", "grad-cam", *_RULES)
-_DIFFERENCES = ("integrated-gradients", "occlusion", "occlusion-superpixels", "lime", "shap")
+_DIFFERENCES = ("integrated-gradients", "occlusion", "occlusion-superpixels", "lime", "rise", "shap")
 
 PROOFS: dict[str, tuple[str, tuple[str, ...]]] = {
     "pixel scale": (

@@ -37,6 +37,7 @@ FEW: dict[str, dict[str, Any]] = {
     "smoothgrad-squared": {"samples": 4},
     "integrated-gradients": {"steps": 8},
     "lime": {"samples": 60, "superpixels": 25},
+    "rise": {"samples": 60},
     "shap": {"samples": 60, "superpixels": 25},
     "occlusion-superpixels": {"superpixels": 25},
 }
