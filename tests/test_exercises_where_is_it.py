@@ -27,24 +27,34 @@ def test_shift() -> None:
 
 def test_cut() -> None:
     wrong = [
-        ("FBB", "what the border costs"),
-        ("BBB", "fits badly"),
-        ("FFF", "fits badly"),
-        ("BFB", "there is less"),
-        ("FB", "three letters"),
+        ("100", "what the border costs"),
+        ("000", "fits badly"),
+        ("111", "fits badly"),
+        ("010", "there is less"),
+        ("10", "three digits"),
+        ("FFB", "three digits"),
     ]
-    judged("where-cut", "FFB", wrong)
+    judged("where-cut", "110", wrong)
     energies = {}
-    for labels in itertools.product("FB", repeat=3):
-        colors = sum({"F": f, "B": b}[label] for label, f, b in zip(labels, (1, 4, 6), (5, 3, 2), strict=True))
+    for labels in itertools.product("10", repeat=3):
+        colors = sum({"1": f, "0": b}[label] for label, f, b in zip(labels, (1, 4, 6), (5, 3, 2), strict=True))
         energies["".join(labels)] = colors + 4 * (labels[0] != labels[1]) + (labels[1] != labels[2])
-    assert min(energies, key=energies.__getitem__) == "FFB"
-    assert (energies["FFB"], energies["FBB"], energies["FFF"], energies["BBB"]) == (
-        8,
-        10,
-        11,
-        10,
-    )  # as the solution says
+    assert min(energies, key=energies.__getitem__) == "110"
+    # as the solution says
+    assert [energies[labels] for labels in ("110", "100", "111", "000")] == [8, 10, 11, 10]
+
+
+def test_sign() -> None:
+    alike = sum(len(set(throws)) == 1 for throws in itertools.product("01", repeat=7)) / 2**7
+    wrong = [
+        (1 / 128, "both sides"),
+        (7 / 128, "exactly one"),
+        (0.5, "2^7"),
+        (2, "between 0 and 1"),
+        ("few", "one number"),
+    ]
+    judged("where-sign", alike, wrong)
+    judged("where-sign", 0.016, wrong)
 
 
 def test_clipped(embedded: sl.Model) -> None:
@@ -114,5 +124,5 @@ def test_threshold() -> None:
 
 def test_the_chapter_asks_for_each() -> None:
     asked = set(re.findall(r":label: ex-(where-\w+)", CHAPTER)), set(re.findall(r'\\"(where-\w+)\\", answer', CHAPTER))
-    names = {f"where-{name}" for name in ("shift", "cut", "clipped", "account", "prior", "threshold")}
+    names = {f"where-{name}" for name in ("shift", "cut", "sign", "clipped", "account", "prior", "threshold")}
     assert asked == (names, names)

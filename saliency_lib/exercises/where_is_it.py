@@ -29,22 +29,32 @@ def shift(answer: Any) -> None:
 
 @exercise("where-cut")
 def cut(answer: Any) -> None:
-    """The labeling of three pixels with the least energy (7.3), as three letters."""
-    costs = ({"F": 1, "B": 5}, {"F": 4, "B": 3}, {"F": 6, "B": 2})
+    """The labeling of three pixels with the least energy (7.2), as three digits."""
+    costs = ({"1": 1, "0": 5}, {"1": 4, "0": 3}, {"1": 6, "0": 2})
     borders = (4, 1)
-    letters = str(answer).strip().upper()
-    expect(len(letters) == 3 and set(letters) <= {"F", "B"}, "three letters, each F or B")
-    expect(letters != "FBB", "each pixel has the label that is cheaper for its color: add what the border costs")
+    digits = str(answer).strip()
+    expect(len(digits) == 3 and set(digits) <= {"0", "1"}, "three digits as a string, each 0 or 1")
+    expect(digits != "100", "each pixel has the label that is cheaper for its color: add what the border costs")
     expect(
-        len(set(letters)) > 1, "no border costs nothing, but some pixel now has a color that fits badly: add it all up"
+        len(set(digits)) > 1, "no border costs nothing, but some pixel now has a color that fits badly: add it all up"
     )
 
     def energy(labels: str) -> int:
         torn = (border for border, left, right in zip(borders, labels, labels[1:], strict=False) if left != right)
         return sum(cost[label] for cost, label in zip(costs, labels, strict=True)) + sum(torn)
 
-    least = min(energy(a + b + c) for a in "FB" for b in "FB" for c in "FB")
-    expect(energy(letters) == least, f"its energy is {energy(letters)}: there is less")
+    least = min(energy(a + b + c) for a in "01" for b in "01" for c in "01")
+    expect(energy(digits) == least, f"its energy is {energy(digits)}: there is less")
+
+
+@exercise("where-sign")
+def sign(answer: Any) -> None:
+    """The chance that seven throws of a coin agree."""
+    given = number(answer, "one number, a probability")
+    expect(0 < given < 1, "a probability lies between 0 and 1")
+    expect(not near(given, 1 / 128, 1e-4), "seven losses would have impressed as much: count both sides")
+    expect(not near(given, 7 / 128, 1e-4), "this is the chance that exactly one of the seven differs on one side")
+    expect(near(given, 2 / 128, 5e-4), "how many of the 2^7 series have seven alike?")
 
 
 @exercise("where-clipped")
@@ -55,7 +65,7 @@ def clipped(answer: Any, model: nn.Module, images: Tensor, bias: float) -> None:
     total = grad_cam(model, images, "Egyptian cat").sum().item()
     right = total + bias - score
     expect(not near(given, total, 0.01), "this is the sum of Grad-CAM: by how much is it too large?")
-    expect(not near(given, total - score, 0.01), "the bias belongs to the account too, eq. (7.8)")
+    expect(not near(given, total - score, 0.01), "the bias belongs to the account too, eq. (7.5)")
     expect(not near(given, 49 * right, 0.5), "CAM over the number of positions adds up to the score, not CAM itself")
     expect(given > 0, "the question is by how much the sum is too large: a positive number")
     expect(near(given, right, 0.02), "add up Grad-CAM and the bias of this class, and subtract its score")

@@ -3,17 +3,17 @@
     find_localizer("object-extent").look(model, images).find([photo], classes)
     python -m saliency_lib localize dog.jpg --method object-extent --out box.png
 
-Let h_i be the network's own middle features in cell i, centered over the picture, c_i the picture's color there, and
+Let v_i be the network's own middle features in cell i, centered over the picture, z_i the picture's color there, and
 
-    A_ij = max(0, cos(h_i, h_j))^2 (1 + exp(-|c_i - c_j|^2 / 2 s^2)),      P_ij = A_ij / sum_k A_ik .
+    K_ij = max(0, cos(v_i, v_j))^2 (1 + exp(-|z_i - z_j|^2 / 2 s^2)),      T_ij = K_ij / sum_k K_ik .
 
-P is one step of a random walk: from a cell to those that look like it. A map M becomes PM, in which each cell has the
+T is one step of a random walk: from a cell to those that look like it. A map M becomes TM, in which each cell has the
 mean over all that look like it. Two maps take this step: the object map O, and O times what each cell adds to the
-score, g_i = max(0, sum_f h_fi dS/dh_fi), which is finer and less sure. With each divided by its maximum,
+score, r_i = max(0, sum_f A_fi dS/dA_fi), which is finer and less sure. With each divided by its maximum,
 
-    E = O + PO + P(O g) .
+    Q = O + TO + T(O r) .
 
-The box goes around the largest piece above the threshold that splits the values of E best in two (Otsu, 1979): no
+The box goes around the largest piece above the threshold that splits the values of Q best in two (Otsu, 1979): no
 threshold is chosen. One forward and one backward pass, as for the object map, but back to an earlier layer. The parts
 were chosen on 150 photos of ILSVRC. On 150 others its boxes are closer to the true ones than the object map's, and no
 more often right (`benchmarks/localization_trials.py`). Chapter 7 teaches it.
@@ -39,11 +39,11 @@ COLOR = 0.2
 """The s of the equation: how far apart two colors in [0, 1]^3 are that still count as near."""
 
 SMOOTHING = 2.0
-"""Standard deviation, in cells of the common grid, of the Gaussian that smooths the contributions g."""
+"""Standard deviation, in cells of the common grid, of the Gaussian that smooths the contributions r."""
 
 
 class ObjectExtent(OneView):
-    """The map E (N, 56, 56) for one target after another, values >= 0.
+    """The map Q (N, 56, 56) for one target after another, values >= 0.
 
     Raises `ModelError` if no layer with middle features is known for the model.
     """
@@ -56,33 +56,33 @@ class ObjectExtent(OneView):
         return [middle, *super().chosen()]
 
     def combine(self, gradients: Sequence[LayerGradient]) -> Tensor:
-        """O + PO + P(O g), each divided by its maximum."""
+        """O + TO + T(O r), each divided by its maximum."""
         middle, *others = gradients
         O = super().combine(others)
-        g = spread((middle.output * middle.gradient).sum(1).relu(), shift=self.shift, smoothing=SMOOTHING)
-        P = walk(middle.output, self.images.to(middle.output))
-        maps = (O, step(P, O, middle.output), step(P, O * g, middle.output))
+        r = spread((middle.output * middle.gradient).sum(1).relu(), shift=self.shift, smoothing=SMOOTHING)
+        T = walk(middle.output, self.images.to(middle.output))
+        maps = (O, step(T, O, middle.output), step(T, O * r, middle.output))
         return torch.stack([of_maximum_one(M) for M in maps]).sum(0)
 
 
 def walk(features: Tensor, images: Tensor) -> Tensor:
-    """The step P (N, hw, hw) of the random walk over the cells of features (N, C, h, w); its rows sum to one.
+    """The step T (N, hw, hw) of the random walk over the cells of features (N, C, h, w); its rows sum to one.
 
     Images (N, 3, H, W) in [0, 1] give the colors. From a cell whose features are the mean of all it goes nowhere.
     """
-    x = features.flatten(2)
-    x = F.normalize(x - x.mean(2, keepdim=True), dim=1)
-    c = F.adaptive_avg_pool2d(images, (features.shape[2], features.shape[3])).flatten(2).mT
-    near = torch.exp(-torch.cdist(c, c).square() / (2 * COLOR**2))
-    A = (x.mT @ x).relu().square() * (1 + near)
-    A = A + 1e-9 * torch.eye(A.shape[1]).to(A)  # a cell is like itself, even where it is like no other
-    return A / A.sum(2, keepdim=True)
+    v = features.flatten(2)
+    v = F.normalize(v - v.mean(2, keepdim=True), dim=1)
+    z = F.adaptive_avg_pool2d(images, (features.shape[2], features.shape[3])).flatten(2).mT
+    near = torch.exp(-torch.cdist(z, z).square() / (2 * COLOR**2))
+    K = (v.mT @ v).relu().square() * (1 + near)
+    K = K + 1e-9 * torch.eye(K.shape[1]).to(K)  # a cell is like itself, even where it is like no other
+    return K / K.sum(2, keepdim=True)
 
 
-def step(P: Tensor, maps: Tensor, features: Tensor) -> Tensor:
-    """PM for maps M (N, s, s), on their own grid: brought to the cells of the features and back."""
+def step(T: Tensor, maps: Tensor, features: Tensor) -> Tensor:
+    """TM for maps M (N, s, s), on their own grid: brought to the cells of the features and back."""
     cells = F.adaptive_avg_pool2d(maps[:, None], (features.shape[2], features.shape[3]))
-    moved = (P @ cells.flatten(2).mT).mT.view_as(cells)
+    moved = (T @ cells.flatten(2).mT).mT.view_as(cells)
     return F.interpolate(moved, maps.shape[1:], mode="bilinear")[:, 0]
 
 
