@@ -68,24 +68,54 @@ def test_radius() -> None:
     judged("taylor-radius", right, wrong, train=network, starts=starts)
 
 
-def test_constant() -> None:
+def test_account() -> None:
+    """The split is recomputed by autograd: every constant is a leaf."""
+    I = torch.tensor([0.5, 0.5], dtype=torch.float64, requires_grad=True)
+    hidden, last = (torch.tensor(b, dtype=torch.float64, requires_grad=True) for b in ([1.0, -0.5], 0.25))
+    z = torch.stack([2 * I[0] - I[1], I[0] + I[1]]) + hidden
+    S = 3 * z[0].relu() - 2 * z[1].relu() + last
+    leaves = (I, hidden, last)
+    w, *rest = torch.autograd.grad(S, leaves)
+    parts = [(slope * leaf).sum().item() for slope, leaf in zip((w, *rest), leaves, strict=True)]
+    assert abs(sum(parts) - S.item()) < 1e-12
+    right = (*parts, (-w * (1 - I)).sum().item())
     wrong = [
-        ((2, 3, -4), "at I1 = 2"),
-        ((4, 3, 7), "this is the score"),
-        ((4, 3, 4), "the other way round"),
-        (4, "three"),
+        ((3.75, 4, 0.25, 0.5), "this is the score"),
+        ((0.5, 4, 0.25, 0.5), "both units are on"),
+        ((-0.5, 0.5, 0.25, 0.5), "weight of its unit"),
+        ((-0.5, 2, 0.25, 0.5), "is positive"),
+        ((-0.5, 3, 0.25, 0.5), "the derivative of S"),
+        ((-0.5, 4, 0, 0.5), "the last bias"),
+        ((-0.5, 4, 0.25, -0.5), "turns its sign"),
+        ((-0.5, 4, 0.25, 1), "-w'J"),
+        (4, "four numbers"),
     ]
-    judged("taylor-constant", (4, 3, -4), wrong)
+    judged("taylor-account", right, wrong)
 
 
-def test_adversarial() -> None:
-    weights = torch.randn(1, 3, 8, 8)
-    right = 255 * 9 / weights.abs().sum().item()
+def test_budgets() -> None:
+    weights = torch.randn(1, 3, 8, 8).double()
+    flat, count = weights.flatten(), weights.numel()
+    cheapest = [flat.sign() / flat.abs().sum(), flat / flat.norm() ** 2]
+    single = torch.zeros(count).double()
+    single[flat.abs().argmax()] = 1 / flat[flat.abs().argmax()]
+    for delta in (*cheapest, single):
+        assert abs(flat @ delta - 1) < 1e-12
+    most, mean, one = (
+        255 * size
+        for size in (
+            cheapest[0].abs().max().item(),
+            cheapest[1].square().mean().sqrt().item(),
+            single.abs().max().item(),
+        )
+    )
     wrong = [
-        (right / 255, "1/255"),
-        (255 * 9 / weights.norm().item(), "sum of magnitudes"),
-        (2 * right, "twice too far"),
-        (3 * right, "three channels"),
-        (1.2 * right, "eat up"),
+        ((most / 255, mean / 255, one / 255), "units of 1"),
+        ((3 * most, mean, one), "three channels"),
+        ((1.2 * most, mean, one), "the sum of |w|"),
+        ((most, mean * count**0.5, one), "Euclidean length"),
+        ((most, 1.2 * mean, one), "along w"),
+        ((most, mean, 0.5 * one), "largest |w|"),
+        (most, "three numbers"),
     ]
-    judged("taylor-adversarial", right, wrong, weights=weights, score=9.0)
+    judged("taylor-budgets", (most, mean, one), wrong, weights=weights)

@@ -1,4 +1,4 @@
-"""The exercises of chapter 2: linear pieces, and the order of the remainder."""
+"""The exercises of chapter 2: linear pieces, what a score is made of, and the order of the remainder."""
 
 from collections.abc import Callable
 from typing import Any
@@ -80,7 +80,7 @@ def _first_flips(networks: list[nn.Module], starts: Tensor) -> tuple[list[float]
 
 
 def _flips(network: nn.Module, start: Tensor, direction: Tensor) -> Tensor:
-    """Where each unit would flip if it stayed linear: r = -z / z', for the pre-activations z of both layers."""
+    """Where each unit would flip if it stayed linear: r = -a / a', for the inputs a of both layers."""
     layers: list[Any] = list(network.children())
     first, activation, second = layers[:3]
     with torch.no_grad():
@@ -89,29 +89,33 @@ def _flips(network: nn.Module, start: Tensor, direction: Tensor) -> Tensor:
     return torch.cat([-z1 / slope1, -z2 / slope2], -1)
 
 
-@exercise("taylor-constant")
-def constant(answer: Any) -> None:
-    """Weights and constant of S = I1 ** 2 + 3 I2 at (2, 1)."""
-    given = numbers(answer, 3, "three numbers: w1, w2 and b")
-    expect(not near(given[0], 2), "w1: the derivative of a square is taken at I1 = 2")
-    expect(near(given[0], 4) and near(given[1], 3), "w: differentiate, then put in I_0")
-    expect(not near(given[2], 7), "b: this is the score at I_0; subtract w'I_0")
-    expect(not near(given[2], 4), "b: the score less w'I_0, not the other way round")
-    expect(near(given[2], -4), "b: S(I_0) - w'I_0")
+@exercise("taylor-account")
+def account(answer: Any) -> None:
+    """What S = 3 max(2 I1 - I2 + 1, 0) - 2 max(I1 + I2 - 0.5, 0) + 0.25 owes to whom at (0.5, 0.5), by eq. (2.6)."""
+    given = numbers(answer, 4, "four numbers: pixels, hidden biases, last bias, pixels of the negative")
+    expect(not near(given[0], 3.75), "the pixels: this is the score; the pixels' part is w'I")
+    expect(near(given[0], -0.5), "the pixels: both units are on, so w = 3 (2, -1) - 2 (1, 1)")
+    expect(not near(given[1], 0.5), "hidden biases: each counts with the weight of its unit, 3 or -2")
+    expect(not near(given[1], 2), "hidden biases: minus two times minus one half is positive")
+    expect(near(given[1], 4), "hidden biases: the derivative of S by each bias, times the bias")
+    expect(near(given[2], 0.25), "the last bias: nothing is multiplied with it")
+    expect(not near(given[3], -0.5), "the negative: 1 - 0.5 is 0.5 too, but the gradient turns its sign")
+    expect(near(given[3], 0.5), "the negative: -w'J")
 
 
-@exercise("taylor-adversarial")
-def adversarial(answer: Any, weights: Tensor, score: float) -> None:
-    """The epsilon in gray levels at which the linear model foretells the score 0, by eq. (2.8)."""
-    given = number(answer, "one number, in gray levels")
-    w = weights.detach().double()
-    right = 255 * float(score) / w.abs().sum().item()
+@exercise("taylor-budgets")
+def budgets(answer: Any, weights: Tensor) -> None:
+    """The smallest change for a loss of 1 in the linear model by three norms, in gray levels; `weights` is w."""
+    given = numbers(answer, 3, "three numbers, in gray levels")
+    w = weights.detach().double().flatten()
+    right = [255 / w.abs().sum().item(), 255 / (w.norm().item() * len(w) ** 0.5), 255 / w.abs().max().item()]
 
-    def alike(other: float) -> bool:
-        return near(given, other, 0.02 * abs(other))
+    def alike(value: float, other: float) -> bool:
+        return near(value, other, 0.02 * abs(other))
 
-    expect(not alike(right / 255), "this is in units of 1: one gray level is 1/255 of it")
-    expect(not alike(255 * float(score) / w.norm().item()), "each value moves by epsilon: take the sum of magnitudes")
-    expect(not alike(2 * right), "twice too far: at 0, not at minus the score")
-    expect(not alike(right * 3), "one sum over all three channels, not their mean")
-    expect(alike(right), "epsilon times the sum of |w| has to eat up the score")
+    expect(not alike(given[0], right[0] / 255), "these are in units of 1: one gray level is 1/255 of it")
+    expect(not alike(given[0], 3 * right[0]), "at most: one sum over all three channels, not their mean")
+    expect(alike(given[0], right[0]), "at most: epsilon times the sum of |w| has to be 1")
+    expect(not alike(given[1], 255 / w.norm().item()), "root mean square: this is the Euclidean length of the change")
+    expect(alike(given[1], right[1]), "root mean square: the cheapest change goes along w, delta = w / |w|^2")
+    expect(alike(given[2], right[2]), "one value: take the one with the largest |w|")

@@ -22,7 +22,7 @@ def three_scores(answer: Any) -> None:
     expect(all(0 <= value <= 1 for value in given), "a probability lies between 0 and 1")
     expect(not near(given[1], shares[1]), "these are shares of the scores: exponentiate first, eq. (1.3)")
     expect(near(given[0], right[0]), "the first: exp of the first score over the sum of the three, eq. (1.3)")
-    expect(near(given[1], right[1]), "the second: what does eq. (1.4) say about adding one number to all scores?")
+    expect(near(given[1], right[1]), "the second: what does eq. (1.3) say about adding one number to all scores?")
     expect(not near(given[2], right[0]), "the third: the first score has not moved, and yet its probability has")
     expect(near(given[2], right[2]), "the third: the scores are now 2, 0 and 0")
 
