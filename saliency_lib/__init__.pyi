@@ -13,6 +13,8 @@ from .datasets.companions import Companions as Companions
 from .datasets.companions import companions as companions
 from .datasets.creatures import Creatures as Creatures
 from .datasets.creatures import creatures as creatures
+from .datasets.phantoms import Phantoms as Phantoms
+from .datasets.phantoms import phantoms as phantoms
 from .datasets.roads import Roads as Roads
 from .datasets.roads import roads as roads
 from .datasets.scenes import Scenes as Scenes

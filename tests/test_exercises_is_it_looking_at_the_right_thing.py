@@ -1,12 +1,10 @@
 """Chapter 11's exercises accept the right answer and meet each typical mistake with its hint."""
 
-import pytest
 import torch
 from helpers import judged
 from torch import Tensor
 
 import saliency_lib as sl
-from saliency_lib.exercises import is_it_looking_at_the_right_thing as exercises
 
 
 def test_reliance() -> None:
@@ -73,15 +71,32 @@ def test_rival(embedded: sl.Model) -> None:
     judged("audit-rival", right, wrong, model=embedded, images=images, mask=mask)
 
 
-def test_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn = sl.roads(60, seed=21, shortcut=True)
-    seen = drawn.masks["car"].flatten(1).any(1)
-    drawn = sl.Roads(drawn.images[seen], drawn.angles[seen], {name: mask[seen] for name, mask in drawn.masks.items()})
-    given = {"model": sl.load_model("steering_convnet_shortcut").cpu(), "drawn": drawn}
-    counts = (5, 10, 20, 30, 50)
-    verdicts = {count: exercises._verdict(count=count, **given) for count in counts}
-    monkeypatch.setattr(exercises, "_verdict", lambda model, drawn, count: verdicts[count])
-    (right,) = [count for count in counts if sl.check("audit-enough", count, **given).correct]
-    lasts, few = "does yours last", "fewer roads"
-    wrong = [(count, lasts if count < right else few) for count in counts if count != right]
-    judged("audit-enough", right, [*wrong, (7, "one of 5")], **given)
+def test_interaction() -> None:
+    wrong = [
+        ((-3, 2), "is added"),
+        ((2, 2), "either suffices"),
+        ((0, 2), "plus that without both"),
+        ((-2, 1), "effect alone"),
+        ((-2, 0), "is negative"),
+        ((-2, 3), "or is it the owl's"),
+        ((-2, 7), "less half"),
+    ]
+    judged("audit-interaction", (-2, 2), wrong)
+
+
+def test_the_interaction_of_the_exercise_is_the_audits() -> None:
+    """A network whose four scores are those of the exercise, found by taking squares away."""
+
+    class Four(torch.nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            owl, tree = (images[:, 0, 2:8, k : k + 6].amin((1, 2)) > 0.9 for k in (2, 12))
+            S = 1 + 4 * tree + 3 * owl - 2 * (owl & tree).int()
+            return torch.stack([S.float(), torch.zeros(len(images))], 1)
+
+    masks = {name: torch.zeros(6, 20, 20, dtype=torch.bool) for name in ("object", "shortcut")}
+    masks["object"][:, 2:8, 2:8] = masks["shortcut"][:, 2:8, 12:18] = True
+    images = (masks["object"] | masks["shortcut"])[:, None].float().expand(-1, 3, -1, -1)
+    model = sl.as_model(Four(), size=20)
+    found = sl.audit(model, images, 0, regions=masks)
+    assert found.interaction.mean == -2
+    assert sorted(x.mean for x in found.shapley.values()) == [2, 3]

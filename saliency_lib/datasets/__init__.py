@@ -7,5 +7,6 @@ road_geometry      where a lane lies before a car, what a camera sees of it, how
 road_shapes        what stands beside a road
 roads              views of roads, and the steering angle of each
 watermark          a line of characters across an image
+phantoms           radiographs of a chest, with a hospital's marker and a scanner's grain
 scenes             up to four creatures in one image
 """

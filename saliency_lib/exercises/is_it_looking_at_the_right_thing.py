@@ -5,11 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from saliency_lib.auditing.audit import RELIES, audit
 from saliency_lib.auditing.removal import removed
 from saliency_lib.datasets.companions import companions
 from saliency_lib.datasets.creatures import CATEGORIES
-from saliency_lib.datasets.roads import Roads
 from saliency_lib.datasets.watermark import watermark
 from saliency_lib.exercises.check import exercise, expect, near, number, numbers
 from saliency_lib.models.model import Model
@@ -29,7 +27,7 @@ def reliance(answer: Any) -> None:
 
 @exercise("audit-cancel")
 def cancel(answer: Any) -> None:
-    """Forecast and bound, eq. (11.2) and (11.3), for w = (2, -2) and pixels that go from 0.5 to 0.1."""
+    """Forecast and bound, the right of eq. (11.2) and of (11.3), for w = (2, -2) and pixels that go from 0.5 to 0.1."""
     given = numbers(answer, 2, "two numbers: the forecast, and the bound")
     expect(not near(given[0], -1.6), "the forecast: a weight has a sign")
     expect(near(given[0], 0), "the forecast: each weight times the change of its own pixel, added up")
@@ -85,18 +83,14 @@ def rival(answer: Any, model: Model, images: Tensor, mask: Tensor) -> None:
     expect(near(given, change, 0.01), "the difference of the two scores, without the helmet less with it")
 
 
-@exercise("audit-enough")
-def enough(answer: Any, model: Model, drawn: Roads) -> None:
-    """The number of roads, of 5, 10, 20, 30 and 50, from which on the network is found to rely on the car."""
-    given = number(answer, "one of 5, 10, 20, 30 and 50")
-    counts = (5, 10, 20, 30, 50)
-    expect(given in counts, "one of 5, 10, 20, 30 and 50")
-    lasting = [count for count in counts if all(_verdict(model, drawn, n) == RELIES for n in counts if n >= count)]
-    expect(given >= min(lasting), "with some larger number of roads the verdict is another one: does yours last?")
-    expect(given == min(lasting), "fewer roads suffice")
-
-
-def _verdict(model: Model, drawn: Roads, count: int) -> str:
-    m = drawn.masks
-    lines = m["left marking"] | m["right marking"] | m["road edge"]
-    return audit(model, drawn.images[:count], regions={"object": lines[:count], "shortcut": m["car"][:count]}).verdict
+@exercise("audit-interaction")
+def interaction(answer: Any) -> None:
+    """Interaction and Shapley's share of the tree, for 6 with both, 5 without it, 4 without the owl, 1 without both."""
+    given = numbers(answer, 2, "two numbers: the interaction, and the share of the tree")
+    expect(not near(given[0], -3), "the interaction: the score without both is added")
+    expect(not near(given[0], 2), "the interaction: less than nothing where either suffices")
+    expect(near(given[0], -2), "the interaction: the score, less that without each, plus that without both")
+    expect(not near(given[1], 1), "the share: this is the effect alone; half of the interaction is missing")
+    expect(not near(given[1], 0), "the share: half of the interaction is subtracted, and it is negative")
+    expect(not near(given[1], 3), "the share: half of the interaction, not all of it, or is it the owl's?")
+    expect(near(given[1], 2), "the share: the tree's effect, less half of the interaction")
