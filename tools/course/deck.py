@@ -83,9 +83,10 @@ def _show(slide: Slide, picture: re.Match[str], markdown: Markdown) -> None:
         raise BookError(f"{markdown.page.name} shows {picture['label']}, which no chapter has.")
     slide.caption = markdown.prose(picture["caption"])
     found = pictures(cell, cell.metadata.get("mystnb", {}).get("image", {}).get("alt", ""))
-    slide.pictures = [found[int(picture["frame"]) - 1]] if picture["frame"] else found
+    turn = int(picture["frame"] or 0)
+    slide.pictures = found[turn - 1 : turn] if turn else found
     slide.table = "" if found else _table(cell)
-    if not found and not slide.table:
+    if not slide.pictures and not slide.table:
         raise BookError(f"{markdown.page.name} shows {picture['label']}, which has neither picture nor table.")
 
 
