@@ -307,10 +307,17 @@ def at_one_in_ten(
     return threshold, *rates
 
 
+def doses_of(one: dict[str, Any], found: list[dict[str, Any]]) -> tuple[float, ...]:
+    """The doses at which this pair is trained, by this seed."""
+    keys = ("creature", "companion", "seed")
+    return tuple(sorted(other["dose"] for other in found if all(other[key] == one[key] for key in keys)))
+
+
 def curves(found: list[dict[str, Any]]) -> list[str]:
     """Map and removal, calibrated alike: areas under the curve by dose, number of drawings and size of creatures."""
     lines = [f"{'against networks without shortcut':44}{'removal':>22}{'map':>22}"]
     by = {part: [record for record in found if record["part"] == part] for part in ("roc", "few", "small")}
+    by["roc"] = [one for one in by["roc"] if doses_of(one, by["roc"]) == ROC_DOSES]  # pairs that are trained entirely
     cases = {f"dose {dose}": ("roc", "dose", dose) for dose in ROC_DOSES[:0:-1]}
     cases |= {f"dose 1, {n} drawings": ("few", "examples", n) for n in FEW}
     cases |= {f"dose 1, size {scale}": ("small", "scale", scale) for scale in SMALL}
