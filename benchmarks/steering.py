@@ -152,16 +152,11 @@ def table_of_erasures(model: sl.Model, drawn: sl.Roads) -> list[str]:
     """Per map: how the angle moves if the map's strongest pixels are blurred away."""
     I, R, before = drawn.images, blurred(drawn.images), angles(model, drawn.images)
     found = sl.balance(model, I, reference=R)
-    right = found.signed > 0
-    held = found.maintain
     maps = {
         "sl.balance increase": found.increase,
         "sl.balance decrease": found.decrease,
-        "sl.balance maintain": held,
-        "   its part that turns right": held * right,
-        "   its part that turns left": held * ~right,
         **{f"keras-vis {name}": M for name, M in keras_vis(model, I).items()},
-        "at random": torch.rand(held.shape, generator=torch.Generator().manual_seed(0)),
+        "at random": torch.rand(found.signed.shape, generator=torch.Generator().manual_seed(0)),
     }
     lines = [f"{'blurred away':33}{'change':>12}{'size':>12}     (degrees, honest network)"]
     for name, M in maps.items():

@@ -1,4 +1,4 @@
-"""What raises a number, what lowers it, what holds it: closed forms, Captum, and what must not change."""
+"""What raises a number, and what lowers it: closed forms, Captum, and what must not change."""
 
 import pytest
 import torch
@@ -88,25 +88,30 @@ def test_minus_f_exchanges_increase_and_decrease_exactly(
     other = sl.balance(Opposite(regressor), images, reference=reference)
     assert torch.equal(one.increase, other.decrease)
     assert torch.equal(one.decrease, other.increase)
-    assert torch.equal(one.maintain, other.maintain)
     assert not torch.equal(one.increase, one.decrease)
 
 
-def test_what_holds_a_number_is_what_cancels(regressor: nn.Module, images: Tensor, reference: Tensor) -> None:
+def test_a_signed_sum_is_the_same_in_all_blocks_and_what_cancels_is_not(
+    regressor: nn.Module, images: Tensor, reference: Tensor
+) -> None:
     found = sl.balance(regressor, images, reference=reference)
     assert (found.increase * found.decrease == 0).all()
-    P, Q = found.increase.sum((1, 2)), found.decrease.sum((1, 2))
-    up = found.signed > 0
-    for side in (up, ~up):
-        torch.testing.assert_close((found.maintain * side).sum((1, 2)), torch.minimum(P, Q))
-    smaller = torch.where((P < Q)[:, None, None], found.increase, found.decrease)
-    torch.testing.assert_close(found.maintain * smaller.gt(0), smaller)  # the smaller side cancels as a whole
+    assert torch.allclose(found.increase - found.decrease, found.signed)
+    sums, balances = [], []
+    for k in (1, 2, 4):
+        blocks = torch.nn.functional.avg_pool2d(found.signed[:, None], k) * k * k
+        sums.append(blocks.sum((1, 2, 3)))
+        balances.append(torch.minimum(blocks.clamp(min=0).sum((1, 2, 3)), (-blocks).clamp(min=0).sum((1, 2, 3))))
+    for other in sums[1:]:
+        torch.testing.assert_close(other, sums[0])
+    assert (balances[0] > balances[1]).all()
+    assert (balances[1] > balances[2]).all()
 
 
-def test_nothing_holds_a_number_that_all_of_the_image_raises() -> None:
+def test_nothing_lowers_a_number_that_all_of_the_image_raises() -> None:
     found = sl.balance(Squares(torch.ones(3, 8, 8)), torch.ones(1, 3, 8, 8), reference=torch.zeros(1, 3, 8, 8))
     assert found.increase.sum() == pytest.approx(3 * 8 * 8)
-    assert found.decrease.sum() == found.maintain.sum() == 0
+    assert found.decrease.sum() == 0
 
 
 def test_the_top_class_is_that_of_the_image(images: Tensor) -> None:
@@ -121,7 +126,7 @@ def test_the_top_class_is_that_of_the_image(images: Tensor) -> None:
 def test_an_image_that_is_its_own_reference_has_no_balance(regressor: nn.Module, images: Tensor) -> None:
     found = sl.balance(regressor, images, reference=images)
     assert not found.contributions.any()
-    assert not found.maintain.any()
+    assert not found.signed.any()
 
 
 def test_nothing_changes(regressor: nn.Module, images: Tensor, reference: Tensor) -> None:

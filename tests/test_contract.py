@@ -228,6 +228,7 @@ OTHERS: dict[str, list[Any]] = {
     "rule": ["guided"], "samples": [70], "noise": [0.5], "steps": [2], "patch": [10], "stride": [7], "value": [0.0],
     "sigma": [0.1], "alpha": [9.0], "superpixels": [3], "epsilon": [0.5], "quadrature": ["midpoint"],
     "baseline": ["blurred"], "mirror": [False, True], "scales": [(1, 2)], "squared": [False, True],
+    "centered": [True], "probability": [0.3], "cells": [2],
     "layers": [["first"], ["second"]], "layer": ["first", "second"],
     "segments": [torch.arange(16 * 22).view(1, 16, 22) // 100],
 }  # fmt: skip

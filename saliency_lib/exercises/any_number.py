@@ -17,16 +17,16 @@ from saliency_lib.targets import unit, weighted
 
 @exercise("number-balance")
 def balance(answer: Any) -> None:
-    """Two contributions, P, Q and B of f = 2a - b + 3 at (0.8, 0.9), compared with (0.5, 0.6)."""
-    given = numbers(answer, 5, "five numbers: the contributions of a and of b, then P, Q and B")
+    """Contributions of f = 2a - b + 3 at (0.8, 0.9) from (0.5, 0.6), and what cancels, by pixels and by one block."""
+    given = numbers(answer, 5, "five numbers: contributions of a and b, B, then the block's contribution and its B")
     expect(not near(given[0], 1.6), "a: the derivative times the *difference* from the reference")
     expect(near(given[0], 0.6), "a: its derivative is 2, and it has grown by 0.3")
     expect(not near(given[1], 0.3), "b: it has grown, and what does f do when b grows?")
     expect(near(given[1], -0.3), "b: its derivative is -1, and it has grown by 0.3")
-    expect(near(given[2], 0.6), "P is the sum of the positive contributions")
-    expect(not near(given[3], -0.3), "Q is counted without its sign")
-    expect(near(given[3], 0.3), "Q is the sum of the negative contributions, without the sign")
-    expect(near(given[4], 0.3), "B is what cancels: the smaller of the two")
+    expect(near(given[2], 0.3), "B of the pixels: P is 0.6 and Q is 0.3 without its sign; the smaller of both cancels")
+    expect(not near(given[3], 0.9), "the block: add up with the signs")
+    expect(near(given[3], 0.3), "the block: the sum of both contributions, which is f(I) - f(R)")
+    expect(near(given[4], 0), "B of the block: a single positive contribution has nothing that it cancels with")
 
 
 @exercise("number-view")

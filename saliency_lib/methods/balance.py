@@ -1,7 +1,7 @@
-"""What raises a number, what lowers it, and what holds it where it is.
+"""What raises a number, and what lowers it.
 
     found = sl.balance(model, images, reference=without_markings)
-    found.increase, found.decrease, found.maintain      # (N, H, W) each, in the unit of the number
+    found.signed, found.increase, found.decrease      # (N, H, W) each, in the unit of the number
 
 The gradient w alone cannot tell these apart as places: where w_ij is positive, brightening pixel ij raises f and
 darkening it lowers f, so the pixels by which f can be raised are those by which it can be lowered. To say what *is*
@@ -11,14 +11,15 @@ line from R to I,
     f(I) - f(R) = sum_ijk c_ijk,     c_ijk = (I - R)_ijk * mean over t in [0, 1] of df/dI_ijk at R + t (I - R)
 
 (the fundamental theorem of calculus; the c are the integrated gradients of Sundararajan et al., 2017). What raises f
-has c_ij = sum_k c_ijk > 0, what lowers it c_ij < 0. Let P be the sum of the former and Q that of the latter without its
-sign: f(I) = f(R) + P - Q. Of both, an amount of B = min(P, Q) only cancels the other. That is what holds f in place: if
-one side of this balance vanished, f would move by B.
+has c_ij = sum_k c_ijk > 0, what lowers it c_ij < 0, and f(I) = f(R) + P - Q with P and Q the sums of both sides.
+
+Add up over a thing before reading anything into a pixel: a signed sum is the same in whatever blocks one asks. P and Q
+are not, and neither is what cancels of them, min(P, Q): on the book's roads it is 26 degrees by single pixels and 3 by
+blocks of ten, and taking a side away moves the angle by 3. So nothing here says what *maintains* a number.
 """
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from saliency_lib.checks import check_images
@@ -31,7 +32,7 @@ from saliency_lib.targets import Target
 
 @dataclass(frozen=True)
 class Balance:
-    """Contributions c (N, C, H, W) to f(I) - f(R), in the unit of f, and the three maps (N, H, W) made of them.
+    """Contributions c (N, C, H, W) to f(I) - f(R), in the unit of f, and the maps (N, H, W) made of them.
 
     Chapter 8 teaches it.
     """
@@ -53,17 +54,9 @@ class Balance:
         """max(0, -c_ij): what lowers f. Its sum is Q."""
         return with_part((-self.signed).clamp(min=0), self.contributions)
 
-    @property
-    def maintain(self) -> Tensor:
-        """What holds f in place: both maps, each brought to the sum B = min(P, Q). Its sum is 2 B."""
-        up, down = self.increase, self.decrease
-        P, Q = (side.sum((1, 2), keepdim=True) for side in (up, down))
-        B, least = torch.minimum(P, Q), torch.finfo(up.dtype).tiny
-        return with_part(up * (B / P.clamp(min=least)) + down * (B / Q.clamp(min=least)), self.contributions)
-
 
 def balance(model: nn.Module, images: Tensor, target: Target = None, *, reference: Tensor, steps: int = 16) -> Balance:
-    """What in the images raises the number f that `target` means, what lowers it, and what holds it in place.
+    """What in the images raises the number f that `target` means, and what lowers it.
 
     f(I) - f(R) = sum c (see the module), the integral by the midpoint rule with `steps` gradients. `images` is
     (N, C, H, W) in [0, 1], and so is the `reference` R, or (1, C, H, W): the same image without what is asked about,

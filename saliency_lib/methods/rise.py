@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from saliency_lib.checks import MANY, integer, number, seed_of
+from saliency_lib.checks import MANY, flag, integer, number, seed_of
 from saliency_lib.errors import SaliencyError
 from saliency_lib.methods.baselines import Baseline, baselines_of
 from saliency_lib.methods.method import function
@@ -55,7 +55,7 @@ class Rise(PerturbationMethod):
 
     def __post_init__(self) -> None:
         self.samples, self.seed = integer("samples", self.samples, 2, MANY), seed_of(self.seed)
-        self.probability = number("probability", self.probability, 0, 1)
+        self.probability, self.centered = number("probability", self.probability, 0, 1), flag("centered", self.centered)
         if not 0 < self.probability < 1:
             raise SaliencyError("the probability that a cell is shown lies between 0 and 1, and is neither")
         super().__post_init__()
