@@ -1,5 +1,7 @@
 """Chapter 9's exercises accept the right answer and meet each typical mistake with its hint."""
 
+import math
+
 import torch
 from helpers import judged
 
@@ -37,48 +39,48 @@ def test_infidelity() -> None:
     judged("believe-infidelity", right, wrong)
 
 
-def test_shift() -> None:
+def test_suppressor() -> None:
+    s, d, e = torch.randn(3, 400_000, generator=torch.Generator().manual_seed(0)).double()
+    x = torch.stack([s + d, d + e], 1)
+    w = torch.linalg.lstsq(x, s[:, None]).solution[:, 0]
+    assert torch.allclose(w, torch.tensor([2 / 3, -1 / 3]).double(), atol=0.01)
     wrong = [
-        ((3, 2.1, 2.1, 0.6), "before"),
-        ((0.6, 0.6, 2.1, 0.6), "the input is y"),
-        ((0.6, 1.5, 2.1, 0.6), "times y"),
-        ((0.6, 2.1, 0.6, 2.1), "0.7 long"),
-        ((0.6, 2.1, 2.1, 2.1), "how long is the way"),
+        ((1, -1, 1, 0), "would do without e"),
+        ((0.5, 0, 1, 0), "x1 alone"),
+        ((0.5, -0.5, 1, 0), "solve"),
+        ((2 / 3, -1 / 3, 1, 1), "neither has"),
+        ((2 / 3, -1 / 3, 2, 0), "the covariance of"),
     ]
-    judged("believe-shift", (0.6, 2.1, 2.1, 0.6), wrong)
+    judged("believe-suppressor", (2 / 3, -1 / 3, 1, 0), wrong)
 
 
 def test_pointing() -> None:
     seeded = torch.Generator().manual_seed(0)
     maps = torch.rand(50, 8, 8, generator=seeded)
-    masks = torch.rand(50, 8, 8, generator=seeded) < 0.3
-    hits = 0
+    masks = torch.rand(50, 8, 8, generator=seeded) < 0.5
+    masks[:10, 4, 4] = True
+    hits, middle, only = 0, 0, 0
     for M, mask in zip(maps, masks, strict=True):
         y, x = divmod(int(M.argmax()), 8)
         hits += bool(mask[y, x])
-    right = hits / 50
-    mass = sum((M[mask].sum() / M.sum()).item() for M, mask in zip(maps, masks, strict=True)) / 50
+        middle += bool(mask[4, 4])
+        only += bool(mask[y, x]) and not mask[4, 4]
+    difference = (hits - middle) / 50
     wrong = [
-        (hits, "a count"),
-        (mass, "share of the sum"),
-        (1 - right, "misses"),
-        (0.99, "look it up"),
-        ("x", "one number"),
+        ((hits / 50, only), "off that of the null"),
+        ((hits - middle, only), "a count"),
+        ((0.77, only), "hold the middle"),
+        ((difference, only + 1), "on how many"),
+        ("x", "two numbers"),
     ]
-    judged("believe-pointing", right, wrong, maps=maps, masks=masks)
+    judged("believe-pointing", (difference, only), wrong, maps=maps, masks=masks)
 
 
-def test_blind() -> None:
-    masks = sl.creatures(20, seed=3).masks
-    middle = sum(bool(mask[32, 32]) for mask in masks) / 20
-    area = masks.double().mean().item()
-    wrong = [
-        ((area, middle), "other way around"),
-        ((20 * middle, area), "a count"),
-        ((0.123, area), "share of the masks"),
-        ((middle, 0.9), "random pixel"),
-    ]
-    judged("believe-blind", (middle, area), wrong, masks=masks)
+def test_power() -> None:
+    d = torch.tensor([0.1, 0.3, -0.1, 0.2, 0.0, 0.25])
+    full = ((1.959964 + 0.841621) * d.std() / d.mean()).square().item()
+    wrong = [(math.ceil(full), "whole difference"), (2 * math.ceil(full), "more than twice"), (1000, "squared")]
+    judged("believe-power", math.ceil(4 * full), wrong, differences=d)
 
 
 def test_cut() -> None:

@@ -1,4 +1,4 @@
-"""The exercises of chapter 9: which map to believe."""
+"""The exercises of chapter 9: a test has a null."""
 
 from typing import Any
 
@@ -8,11 +8,12 @@ from torch import Tensor
 from saliency_lib.exercises.check import exercise, expect, near, number, numbers
 from saliency_lib.models.forward import activations
 from saliency_lib.models.model import Model
+from saliency_lib.statistics import photos_needed
 
 
 @exercise("believe-deletion")
 def deletion(answer: Any) -> None:
-    """The areas under two curves of five scores each, by the trapezoidal rule, eq. (9.2)."""
+    """The areas under two curves of five scores each, by the trapezoidal rule, eq. (9.3)."""
     given = numbers(answer, 2, "two numbers: the area of the first map, and that of the second")
     curves = (1, 0.6, 0.2, 0.1, 0), (1, 0.1, 0.1, 0, 0)
     areas = [(sum(c) - (c[0] + c[-1]) / 2) / 4 for c in curves]
@@ -32,7 +33,7 @@ def deletion(answer: Any) -> None:
 
 @exercise("believe-infidelity")
 def infidelity(answer: Any) -> None:
-    """Infidelity of the shares (1, 1) for 2 x1 + x2, as they are and with the best factor, eq. (9.3)."""
+    """Infidelity of the shares (1, 1) for 2 x1 + x2, as they are and with the best factor, eq. (9.4)."""
     given = numbers(answer, 3, "three numbers: the infidelity, the best factor a, the relative infidelity")
     expect(not near(given[0], 1), "the infidelity is a mean over the two pixels, and this is the sum")
     expect(near(given[0], 0.5), "the infidelity: the falls are 2 and 1, and 1 is foretold for both")
@@ -42,44 +43,53 @@ def infidelity(answer: Any) -> None:
     expect(near(given[2], 0.1), "relative: the infidelity with the best a, over the mean of the squared falls")
 
 
-@exercise("believe-shift")
-def shift(answer: Any) -> None:
-    """Gradient times input and integrated gradients of 3 x and of the same function of y = x + 0.5."""
-    given = numbers(
-        answer, 4, "four numbers: gradient times input before and after, then integrated gradients after, twice"
+@exercise("believe-suppressor")
+def suppressor(answer: Any) -> None:
+    """The best weights of x1 = s + d and x2 = d + e for s, all of variance 1, and the covariances with s."""
+    given = numbers(answer, 4, "four numbers: the weights of x1 and x2, then the pattern of both")
+    expect(
+        not (near(given[0], 1) and near(given[1], -1)),
+        "weights: this would do without e; with it, minus x2 takes the noise e along",
     )
-    expect(near(given[0], 0.6), "before: the derivative 3 times x = 0.2")
-    expect(not near(given[1], 0.6), "after: the derivative is still 3, and the input is y = 0.7")
-    expect(near(given[1], 2.1), "after: the derivative times y")
-    expect(not (near(given[2], 0.6) and near(given[3], 2.1)), "from y = 0 the way is 0.7 long, from y = 0.5 it is 0.2")
-    expect(near(given[2], 2.1), "from black, y = 0: the derivative is the same everywhere, times the way to y")
-    expect(near(given[3], 0.6), "from y = 0.5: what black was before the shift; how long is the way now?")
+    expect(
+        not (near(given[0], 0.5) and near(given[1], 0)),
+        "weights: this is x1 alone; what x2 knows of d can be taken off",
+    )
+    expect(
+        near(given[0], 2 / 3) and near(given[1], -1 / 3),
+        "weights: solve C w = a, C = ((2, 1), (1, 2)), as x1 and x2 share d, and a the covariances with s",
+    )
+    expect(not near(given[3], 1), "pattern: x2 = d + e, and neither has anything to do with s")
+    expect(near(given[2], 1) and near(given[3], 0), "pattern: the covariance of s + d with s, and of d + e with s")
 
 
 @exercise("believe-pointing")
 def pointing(answer: Any, maps: Tensor, masks: Tensor) -> None:
-    """The share of maps whose largest value lies in their mask."""
-    given = number(answer, "one number, the share of the maps that point at their mask")
-    inside = masks.flatten(1).gather(1, maps.flatten(1).argmax(1, keepdim=True)).float().mean().item()
-    mass = ((maps * masks).sum((1, 2)) / maps.sum((1, 2))).mean().item()
-    expect(not near(given, inside * len(maps)), "this is a count: divide by the number of maps")
-    expect(not near(given, mass), "this is the share of the sum: pointing asks for the largest value alone")
-    expect(not near(given, 1 - inside), "this is the share that misses")
-    expect(near(given, inside), "for each map find the place of its largest value, and look it up in the mask")
-
-
-@exercise("believe-blind")
-def blind(answer: Any, masks: Tensor) -> None:
-    """How often the pixel in the middle lies in the mask, and the masks' mean share of the area."""
-    given = numbers(answer, 2, "two numbers: how often the middle is on the thing, and the things' mean area")
-    middle = masks[:, masks.shape[1] // 2, masks.shape[2] // 2].float().mean().item()
-    area = masks.float().mean().item()
+    """How much more often maps hit their mask than the middle does, and how often only the map does."""
+    given = numbers(answer, 2, "two numbers: the difference of the two rates, and a number of drawings")
+    hit = masks.flatten(1).gather(1, maps.flatten(1).argmax(1, keepdim=True))[:, 0].bool()
+    middle = masks[:, masks.shape[1] // 2, masks.shape[2] // 2].bool()
+    difference, only = (hit.float() - middle.float()).mean().item(), int((hit & ~middle).sum())
+    exact = near(given[0], difference)
     expect(
-        not (near(given[0], area) and near(given[1], middle)), "the other way around: first the middle, then the area"
+        exact or not near(given[0], hit.float().mean().item()), "this is the map's own rate: take off that of the null"
     )
-    expect(not near(given[0], middle * len(masks)), "this is a count: divide by the number of masks")
-    expect(near(given[0], middle), "the middle: in what share of the masks is the middle pixel part of the creature?")
-    expect(near(given[1], area), "the area: the mean of all masks, which is what a random pixel would reach")
+    expect(exact or not near(given[0], difference * len(maps)), "this is a count: divide by the number of drawings")
+    expect(exact, "the rate of the maps, less the share of the masks that hold the middle pixel")
+    expect(near(given[1], only), "on how many drawings does the map hit where the middle does not?")
+
+
+@exercise("believe-power")
+def power(answer: Any, differences: Tensor) -> None:
+    """How many drawings find half the difference with 80 % certainty."""
+    given = number(answer, "one number: how many drawings")
+    mean, deviation = differences.mean().item(), differences.std().item()
+    right = photos_needed(mean / 2, deviation)
+    expect(not near(given, photos_needed(mean, deviation), 0.5), "this finds the whole difference, and half is asked")
+    expect(
+        not near(given, 2 * photos_needed(mean, deviation), 1.5), "half the difference takes more than twice as many"
+    )
+    expect(near(given, right, 1), "((1.96 + 0.84) times the deviation over the difference to be found) squared")
 
 
 @exercise("believe-cut")
