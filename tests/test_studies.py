@@ -1,7 +1,6 @@
 """Studies: what they claim, how they are run through interruptions and bad photographs, and what is stored of them."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from saliency_lib import cli, controls
 from saliency_lib.comparison.metrics.on_the_object import mass
 from saliency_lib.errors import SaliencyError
 from saliency_lib.studies import results
-from saliency_lib.studies.run import CONFIRM, FIND, halves, run_study
+from saliency_lib.studies.run import CONFIRM, FIND, halves, run_studies
 from saliency_lib.studies.study import Case, Found, Study, find_study, studies, study
 
 STORED = results.stored()
@@ -37,9 +36,15 @@ def brightness(at: Case) -> Found:
 
 @pytest.fixture
 def bright(monkeypatch: pytest.MonkeyPatch) -> Study:
-    made = Study("brightness", brightness, "more", 0.0, False, False, 150, ("creature_convnet",))
+    made = Study("brightness", brightness, "more", 0.0, False, "", 150, ("creature_convnet",))
     monkeypatch.setattr("saliency_lib.studies.run.find_study", lambda name: made)
     return made
+
+
+def run_study(name: str, out: Path, **settings: Any) -> dict[str, Any]:
+    found = run_studies([name], out, **settings)
+    assert found is not None
+    return found[name]
 
 
 def photos(folder: Path, count: int) -> Path:
@@ -123,7 +128,6 @@ def test_halves_are_a_matter_of_the_name() -> None:
 def test_numbers_are_what_scipy_says(bright: Study, tmp_path: Path) -> None:
     folder = photos(tmp_path / "photos", 24)
     found = run_study("brightness", tmp_path / "r.jsonl", folder=str(folder))
-    assert found is not None
     own = found["networks"]["creature_convnet"]
     assert (own["find"]["n"], own["confirm"]["n"], own["all"]["n"]) == (12, 12, 24)
     model = sl.load_model("creature_convnet")
@@ -150,12 +154,10 @@ def test_photographs_that_cannot_be_used_are_counted_and_named(bright: Study, tm
     exif[0x0112] = 6
     Image.new("RGB", (30, 20), "red").save(folder / "rotated.jpg", exif=exif)
     found = run_study("brightness", tmp_path / "r.jsonl", folder=str(folder))
-    assert found is not None
     assert set(found["broken"]) == {"broken.jpg", "cut.png"}
     assert found["networks"]["creature_convnet"]["all"]["n"] == 9
     Image.new("RGB", (9, 9), "blue").save(folder / "broken.jpg")
     mended = run_study("brightness", tmp_path / "r.jsonl", folder=str(folder))
-    assert mended is not None
     assert set(mended["broken"]) == {"cut.png"}
 
 
@@ -171,8 +173,8 @@ def test_a_study_goes_on_where_it_was_killed(tmp_path: Path) -> None:
     folder = photos(tmp_path / "photos", 60)
     command = [sys.executable, "-m", "saliency_lib", "study", "noise-changes-the-map", str(folder)]
     command += ["--model", "creature_convnet", "--out"]
-    out = tmp_path / "killed" / "noise-changes-the-map.jsonl"
-    process = subprocess.Popen([*command, str(out.parent)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    out = tmp_path / "killed.jsonl"
+    process = subprocess.Popen([*command, str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until = time.monotonic() + 300
     while time.monotonic() < until and process.poll() is None and not (out.exists() and out.stat().st_size > 1000):
         time.sleep(0.02)
@@ -180,11 +182,10 @@ def test_a_study_goes_on_where_it_was_killed(tmp_path: Path) -> None:
     process.wait()
     first = out.read_bytes().count(b"\n") if out.exists() else 0
     assert first > 0
-    again = subprocess.run([*command, str(out.parent)], capture_output=True, text=True, check=True)
-    whole = subprocess.run([*command, str(tmp_path / "whole")], capture_output=True, text=True, check=True)
+    again = subprocess.run([*command, str(out)], capture_output=True, text=True, check=True)
+    whole = subprocess.run([*command, str(tmp_path / "whole.jsonl")], capture_output=True, text=True, check=True)
     assert again.stdout == whole.stdout
-    assert out.read_bytes() == (tmp_path / "whole" / out.name).read_bytes()
-    assert os.listdir(out.parent) == [out.name] or out.name in os.listdir(out.parent)
+    assert out.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
 
 
 # What is stored
@@ -239,8 +240,8 @@ def test_a_chapter_takes_its_number_from_the_file() -> None:
 
 def test_other_photographs_are_compared_with_the_stored_half(bright: Study, tmp_path: Path) -> None:
     first = run_study("brightness", tmp_path / "a.jsonl", folder=str(photos(tmp_path / "a", 20)))
-    known = {"brightness": results.kept(first or {})}
-    (same,) = results.compared({"brightness": first or {}}, known)
+    known = {"brightness": results.kept(first)}
+    (same,) = results.compared({"brightness": first}, known)
     assert same["agrees"]
     darker = json.loads(json.dumps(first))
     parts: dict[str, Any] = darker["networks"]["creature_convnet"]["all"]

@@ -24,9 +24,9 @@ def add_study(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--list", action="store_true", help="print every study with its stored results")
     command.add_argument("--model", nargs="+", metavar="NAME", help="the networks (default: the study's own)")
-    command.add_argument("--images", type=int, metavar="N", help="pictures of each half (default: the study's own)")
+    command.add_argument("--images", type=int, metavar="N", help="at most so many pictures of each half")
     command.add_argument(
-        "--out", type=Path, metavar="DIR", help="where to keep a line a picture; what is there is not done again"
+        "--out", type=Path, metavar="FILE.jsonl", help="where to keep each answer; what is there is not asked again"
     )
     command.add_argument("--summary", type=Path, metavar="FILE.json", help="where to write or renew what came of it")
     command.add_argument(
@@ -47,11 +47,10 @@ def run_study_command(options: argparse.Namespace) -> None:
         return
     if options.name is None:
         raise SaliencyError(f"which study? Name one, or all: {', '.join(studies())}; --list says what each claims")
-    names = list(studies()) if options.name == "all" else [options.name]
     if options.summary is not None:
         files.check_output(options.summary)
-    found = _found(names, options)
-    if not found:
+    found = _found(None if options.name == "all" else [options.name], options)
+    if found is None:
         return
     print(table(found))
     broken = {name: reason for one in found.values() for name, reason in one["broken"].items()}
@@ -69,25 +68,22 @@ def run_study_command(options: argparse.Namespace) -> None:
         print(f"{sum(line['agrees'] for line in lines)} of {len(lines)} intervals contain 0")
 
 
-def _found(names: list[str], options: argparse.Namespace) -> dict[str, Any]:
-    from saliency_lib.studies.run import run_study
+def _found(names: list[str] | None, options: argparse.Namespace) -> dict[str, Any] | None:
+    from saliency_lib.studies.run import run_studies
 
     if options.out is None and os.environ.get("WORLD_SIZE", "1") != "1":
-        raise SaliencyError("several processes share a folder of results: say which, --out DIR")
+        raise SaliencyError("several processes share a file of results: say which, --out FILE.jsonl")
     with tempfile.TemporaryDirectory() as beside:
-        where = options.out or Path(beside)
-        where.mkdir(parents=True, exist_ok=True)
-        more = {"folder": options.folder, "models": options.model, "count": options.images}
-        results = {name: run_study(name, where / f"{name}.jsonl", **more) for name in names}
-    return {name: one for name, one in results.items() if one is not None}
+        out = options.out or Path(beside) / "studies.jsonl"
+        return run_studies(names, out, folder=options.folder, models=options.model, count=options.images)
 
 
 def _renew(path: Path, found: dict[str, Any]) -> None:
     """Write the results, and keep those of other studies and networks that the file has."""
-    from saliency_lib.studies.results import kept
+    from saliency_lib.studies.results import kept, united
 
     known = json.loads(files.read(path)) if path.exists() else {}
-    known |= {name: kept(one) for name, one in found.items()}
+    known |= {name: united(known.get(name), kept(one)) for name, one in found.items()}
     text = json.dumps(dict(sorted(known.items())), indent=1, ensure_ascii=False)
     files.write(path, (text + "\n").encode())
     print(f"\nwrote {path}")

@@ -8,17 +8,25 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import torch
 from torch import Tensor
 
 from saliency_lib.checks import integer, some_of
 from saliency_lib.comparison.explainers import Explainer, find_explainers
 from saliency_lib.comparison.metric import Examined, find_metric, metric_names
-from saliency_lib.comparison.pictures import Picture, Pictures, find_pictures, network_for
+from saliency_lib.comparison.pictures import (
+    Item,
+    Picture,
+    Pictures,
+    batch,
+    examined,
+    find_pictures,
+    loaded,
+    network_for,
+)
 from saliency_lib.comparison.summary import rows
-from saliency_lib.errors import ImageError, SaliencyError
+from saliency_lib.errors import SaliencyError
 from saliency_lib.images import sides
 from saliency_lib.models.load import load_model
 from saliency_lib.models.model import Model
@@ -27,18 +35,6 @@ from saliency_lib.runs.run import execute
 
 PIXELS = 8 * 224 * 224
 """So many pixels go through the network at a time, whatever the size of the images."""
-
-
-class Item(NamedTuple):
-    """One method on one picture."""
-
-    explainer: Explainer
-    picture: str
-
-    @property
-    def name(self) -> str:
-        """How the two are called in the results."""
-        return f"{self.explainer.name} {self.picture}"
 
 
 @dataclass(frozen=True)
@@ -74,52 +70,42 @@ class Comparison:
 
     @property
     def names(self) -> list[str]:
-        return [Item(explainer, picture).name for explainer in self.explainers for picture in self.data.names]
+        return [Item(explainer.name, picture).name for explainer in self.explainers for picture in self.data.names]
 
     @property
     def chunks(self) -> list[list[Item]]:
         starts = range(0, len(self.data.names), self.at_a_time)
         batches = [self.data.names[start : start + self.at_a_time] for start in starts]
-        return [[Item(explainer, name) for name in batch] for explainer in self.explainers for batch in batches]
+        return [[Item(explainer.name, name) for name in batch] for explainer in self.explainers for batch in batches]
 
     def examine(self, chunk: Sequence[Item]) -> list[Record]:
-        # Pictures that cannot be used get a record that says why.
-        loaded = {item.picture: self._load(item.picture) for item in chunk}
-        usable = {name: picture for name, picture in loaded.items() if isinstance(picture, Picture)}
-        values = self._measure(chunk[0].explainer, usable) if usable else {}
-        measured = {picture: {name: of[row] for name, of in values.items()} for row, picture in enumerate(usable)}
+        method, names = chunk[0].what, [item.picture for item in chunk]
+        (explainer,) = (one for one in self.explainers if one.name == method)
+        found = examined(names, self._load, lambda usable: self._measure(explainer, usable))
+        settings = self.settings_of({"method": method})
         return [
-            {"image": item.name, "method": item.explainer.name, "picture": item.picture}
-            | measured.get(item.picture, {"broken": loaded[item.picture]})
-            | self.settings_of({"method": item.explainer.name})
-            for item in chunk
+            {"image": item.name, "method": method, "picture": item.picture} | one | settings
+            for item, one in zip(chunk, found, strict=True)
         ]
 
     def _load(self, name: str) -> Picture | str:
-        try:
-            return self.data.load(name)
-        except ImageError as error:
-            return str(error)
+        return loaded(self.data.load, name)
 
-    def _measure(self, explainer: Explainer, usable: Mapping[str, Picture]) -> dict[str, list[float]]:
+    def _measure(self, explainer: Explainer, usable: Mapping[str, Picture]) -> list[Record]:
         """Every metric for every picture."""
-        model, pictures = self.model, list(usable.values())
-        images = torch.cat([picture.image for picture in pictures]).to(model.mean.device)
-        with torch.no_grad():
-            top = model(images).argmax(1).tolist()
-        labels = torch.tensor([best if p.label is None else p.label for p, best in zip(pictures, top, strict=True)])
-        found = [picture.mask for picture in pictures if picture.mask is not None]
+        model = self.model
+        images, labels, masks = batch(model, list(usable.values()))
         batch_size = max(1, PIXELS // (images.shape[2] * images.shape[3]))
 
         maps, shares = explainer.maps_and_shares(model, images, labels, batch_size)
-        masks = torch.cat(found).to(maps.device) if len(found) == len(pictures) else None
         known = self._known.setdefault(tuple(usable), {})
 
         def explain(moved: Tensor) -> Tensor:
             return explainer.maps(model, moved, labels, batch_size)
 
         at = Examined(model, images, labels, masks, maps, shares, explain, batch_size, known)
-        return {name: [round(v, 9) for v in find_metric(name).measure(at).tolist()] for name in self.metrics}
+        values = {name: find_metric(name).measure(at).tolist() for name in self.metrics}
+        return [{name: round(of[row], 9) for name, of in values.items()} for row in range(len(usable))]
 
     def again(self, done: Mapping[str, Record]) -> set[str]:
         broken = {record["picture"] for record in done.values() if "broken" in record}

@@ -24,8 +24,12 @@ from saliency_lib.models.model import Model
 
 RULES = ("guided", "deconvnet")
 
-SECOND = {"efficientnet_lite0": "efficientnet_lite1", "efficientnet_lite1": "efficientnet_lite0"}
-"""Networks that were trained separately on the same photographs; the two are of one family, not of one architecture."""
+SECOND = {
+    "efficientnet_lite0": "efficientnet_lite1",
+    "efficientnet_lite1": "efficientnet_lite0",
+    "efficientnet_lite2": "efficientnet_lite0",
+}
+"""Networks that were trained separately on the same photographs; they are of one family, not of one architecture."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Each is a list of names and a way to load one: the image as the network takes it
 pixels are, if anybody knows.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, NamedTuple
@@ -21,6 +21,7 @@ from saliency_lib.localization.boxes import Box
 from saliency_lib.models.load import EMBEDDED
 from saliency_lib.models.model import Model
 from saliency_lib.registry import declared, find
+from saliency_lib.runs.records import Record
 
 CREATURES, PHOTOS = "creatures", "photos"
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
@@ -34,6 +35,26 @@ class Picture(NamedTuple):
     mask: Tensor | None
 
 
+class Batch(NamedTuple):
+    """Some pictures on the network's device: images (N, C, H, W), classes (N,), masks (N, H, W) if all have one."""
+
+    images: Tensor
+    labels: Tensor
+    masks: Tensor | None
+
+
+class Item(NamedTuple):
+    """Something to be found out of one picture."""
+
+    what: str
+    picture: str
+
+    @property
+    def name(self) -> str:
+        """How the two are called in the results."""
+        return f"{self.what} {self.picture}"
+
+
 @dataclass(frozen=True)
 class Pictures:
     """Some pictures by name. `load` raises `ImageError` for one that cannot be used."""
@@ -43,6 +64,37 @@ class Pictures:
     load: Callable[[str], Picture]
     known: bool
     """Whether they have masks."""
+
+
+def batch(model: Model, pictures: Sequence[Picture]) -> Batch:
+    """The pictures together; the network's top class stands in where nobody said which."""
+    images = torch.cat([picture.image for picture in pictures]).to(model.mean.device)
+    with torch.no_grad():
+        top = model(images).argmax(1).tolist() if any(one.label is None for one in pictures) else [0] * len(pictures)
+    labels = [best if one.label is None else one.label for one, best in zip(pictures, top, strict=True)]
+    masks = [one.mask for one in pictures if one.mask is not None]
+    whole = torch.cat(masks).to(images.device) if len(masks) == len(pictures) else None
+    return Batch(images, torch.tensor(labels, device=images.device), whole)
+
+
+def loaded(load: Callable[[str], Picture], name: str) -> Picture | str:
+    """A picture, or why it cannot be used."""
+    try:
+        return load(name)
+    except ImageError as error:
+        return str(error)
+
+
+def examined(
+    names: Sequence[str],
+    load: Callable[[str], Picture | str],
+    measure: Callable[[Mapping[str, Picture]], Sequence[Record]],
+) -> list[Record]:
+    """What is measured of each picture, or, of those that cannot be used, why."""
+    found = {name: load(name) for name in names}
+    usable = {name: picture for name, picture in found.items() if isinstance(picture, Picture)}
+    measured = dict(zip(usable, measure(usable), strict=True)) if usable else {}
+    return [measured.get(name, {"broken": found[name]}) for name in names]
 
 
 class PictureSet:

@@ -23,7 +23,7 @@ def _climbed(at: Case, *, logarithm: bool, rate: float | None) -> Tensor:
         return at.model(x).softmax(1)[rows, at.labels]
 
 
-@study("more", count=10)
+@study("more", count=12)
 def logarithm_climbs_where_the_posterior_stays(at: Case) -> Found:
     """With steps in proportion to the gradient, ascent on log P brings P further in 30 steps than ascent on P.
 
@@ -32,7 +32,7 @@ def logarithm_climbs_where_the_posterior_stays(at: Case) -> Found:
     return Found(*(_climbed(at, logarithm=which, rate=0.5) for which in (True, False)))
 
 
-@study("equal", margin=0.05, count=10)
+@study("equal", margin=0.05, count=12)
 def only_the_size_of_the_step_differs(at: Case) -> Found:
     """With steps of one length, ascent on P brings P as far in 30 steps as ascent on log P.
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from saliency_lib.controls import other_classes, random_weights
+from saliency_lib.controls import random_weights
 from saliency_lib.methods.gradients import saliency_map
 from saliency_lib.methods.maps import rank_correlation
 from saliency_lib.studies.study import Case, Found, study
@@ -18,9 +18,7 @@ def alike(some: Tensor, more: Tensor) -> Tensor:
 
 
 def _of_two_classes(at: Case, rule: str) -> Tensor:
-    other = other_classes(at.labels, at.model(at.images[:1]).shape[1], count=1)[0]
-    own, another = (saliency_map(at.model, at.images, asked, rule=rule) for asked in (at.labels, other))
-    return alike(own, another)
+    return alike(at.map(rule=rule), at.map(at.others(1)[0], rule=rule))
 
 
 @study("more")
@@ -51,18 +49,15 @@ def shuffled_classifier_is_another_class(at: Case) -> Found:
     layer: Any = shuffled.network.classifier
     order = torch.randperm(len(layer.weight), generator=Generator().manual_seed(0))
     layer.weight.data, layer.bias.data = layer.weight.data[order], layer.bias.data[order]
-    own = saliency_map(at.model, at.images, at.labels)
-    return Found(alike(own, saliency_map(shuffled, at.images, at.labels)), _of_two_classes(at, "backprop"))
+    return Found(alike(at.map(), saliency_map(shuffled, at.images, at.labels)), _of_two_classes(at, "backprop"))
 
 
 def _untrained_and_second(at: Case, rule: str) -> Found:
-    own, untrained, second = (
-        saliency_map(model, at.images, at.labels, rule=rule) for model in (at.model, random_weights(at.model), at.other)
-    )
-    return Found(alike(own, untrained), alike(own, second))
+    own, untrained = at.map(rule=rule), saliency_map(random_weights(at.model), at.images, at.labels, rule=rule)
+    return Found(alike(own, untrained), alike(own, at.map(rule=rule, second=True)))
 
 
-@study("less", second=True)
+@study("less", second="seed")
 def gradient_falls_with_random_weights(at: Case) -> Found:
     """The gradient's map of an untrained network is less like that of the trained one than a second trained one's is.
 
@@ -71,7 +66,7 @@ def gradient_falls_with_random_weights(at: Case) -> Found:
     return _untrained_and_second(at, "backprop")
 
 
-@study("less", second=True)
+@study("less", second="seed")
 def guided_falls_with_random_weights(at: Case) -> Found:
     """Guided backpropagation's map of an untrained network is less like the trained one's than a second trained one's.
 
@@ -80,11 +75,10 @@ def guided_falls_with_random_weights(at: Case) -> Found:
     return _untrained_and_second(at, "guided")
 
 
-@study("less", second=True)
+@study("less", second="seed")
 def networks_agree_less_than_classes(at: Case) -> Found:
     """Two networks' maps of one class are less alike than one network's maps of two classes.
 
     Refuted if a second trained network agrees on the map as well as the same network does on a class that is not there.
     """
-    own, second = (saliency_map(model, at.images, at.labels) for model in (at.model, at.other))
-    return Found(alike(own, second), _of_two_classes(at, "backprop"))
+    return Found(alike(at.map(), at.map(second=True)), _of_two_classes(at, "backprop"))

@@ -27,7 +27,8 @@ def overlap(some: list[Box | None], more: list[Box | None]) -> Tensor:
 
 def in_two_units(at: Case) -> tuple[list[Box | None], list[Box | None]]:
     """The boxes of max |dS/dh_k| at a middle layer, and with each feature in units of a random size, exp(N(0, 1))."""
-    found = Recording(at.model, at.images, [MIDDLE]).at_layers(at.labels)[0].gradient.abs()
+    asked = at.once("middle", lambda: Recording(at.model, at.images, [MIDDLE]).at_layers(at.labels)[0])
+    found = asked.gradient.abs()
     units = torch.randn(found.shape[1], generator=Generator().manual_seed(0)).exp()[:, None, None]
     return boxes_of(found.amax(1), at), boxes_of((found * units).amax(1), at)
 

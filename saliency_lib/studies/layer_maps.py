@@ -5,7 +5,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from saliency_lib.methods.layers import grad_cam
+from saliency_lib.methods.layers import GradCam
 from saliency_lib.models.model import Model, layers_known
 from saliency_lib.studies.study import Case
 
@@ -27,5 +27,6 @@ def last_weights(at: Case) -> Tensor:
 
 def cam(at: Case, labels: Tensor) -> Tensor:
     """Grad-CAM for some classes, (N, H, W)."""
-    found = grad_cam(at.model, at.images, labels, layer=last_layer(at.model))
+    asked = at.once("cam", lambda: GradCam(at.model, at.images, layer=last_layer(at.model)))
+    found = asked.maps(labels)
     return F.interpolate(found[:, None], at.images.shape[2:], mode="bilinear")[:, 0]

@@ -3,8 +3,7 @@
 import torch
 
 from saliency_lib.comparison.metrics.on_the_object import mass
-from saliency_lib.controls import edges, other_classes, region_null
-from saliency_lib.methods.gradients import Gradient, saliency_map
+from saliency_lib.controls import edges, region_null
 from saliency_lib.methods.maps import reduce_channels
 from saliency_lib.methods.smoothgrad import smoothgrad
 from saliency_lib.studies.layer_maps import cam
@@ -17,7 +16,7 @@ def saliency_on_object(at: Case) -> Found:
 
     Refuted if the share is not above the larger of the two nulls on the mean photo.
     """
-    return Found(mass(saliency_map(at.model, at.images, at.labels), at.objects), region_null(at.objects))
+    return Found(mass(at.map(), at.objects), region_null(at.objects))
 
 
 @study("more", masks=True)
@@ -26,8 +25,7 @@ def saliency_beyond_edges(at: Case) -> Found:
 
     Refuted if edges, which know no network, lie there as much.
     """
-    found = mass(saliency_map(at.model, at.images, at.labels), at.objects)
-    return Found(found, mass(edges(at.images), at.objects))
+    return Found(mass(at.map(), at.objects), mass(edges(at.images), at.objects))
 
 
 @study("more", masks=True, count=60)
@@ -36,10 +34,8 @@ def saliency_knows_the_class(at: Case) -> Found:
 
     Refuted if the map of a class that is not there lies on the object as much.
     """
-    found = Gradient(at.model, at.images)
-    others = other_classes(at.labels, at.model(at.images[:1]).shape[1])
-    null = torch.stack([mass(found.maps(other), at.objects) for other in others]).mean(0)
-    return Found(mass(found.maps(at.labels), at.objects), null)
+    null = torch.stack([mass(at.map(other), at.objects) for other in at.others()]).mean(0)
+    return Found(mass(at.map(), at.objects), null)
 
 
 @study("more", masks=True)
@@ -57,8 +53,7 @@ def grad_cam_knows_the_class(at: Case) -> Found:
 
     Refuted if the map of a class that is not there lies on the object as much.
     """
-    others = other_classes(at.labels, at.model(at.images[:1]).shape[1])
-    null = torch.stack([mass(cam(at, other), at.objects) for other in others]).mean(0)
+    null = torch.stack([mass(cam(at, other), at.objects) for other in at.others()]).mean(0)
     return Found(mass(cam(at, at.labels), at.objects), null)
 
 
@@ -69,4 +64,4 @@ def smoothgrad_on_object(at: Case) -> Found:
     Refuted if smoothing brings nothing onto the object.
     """
     smooth = reduce_channels(smoothgrad(at.model, at.images, at.labels, samples=20, progress=False))
-    return Found(mass(smooth, at.objects), mass(saliency_map(at.model, at.images, at.labels), at.objects))
+    return Found(mass(smooth, at.objects), mass(at.map(), at.objects))

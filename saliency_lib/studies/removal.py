@@ -6,7 +6,6 @@ from torch import Tensor
 
 from saliency_lib.comparison.metrics.deletion import deletion, ends
 from saliency_lib.controls import edges, noise
-from saliency_lib.methods.gradients import saliency_map
 from saliency_lib.methods.occlusion import occlusion
 from saliency_lib.models.forward import activations
 from saliency_lib.studies.classes import alike
@@ -17,12 +16,15 @@ from saliency_lib.targets import posterior
 
 def _deletion(at: Case, null: Tensor) -> Found:
     P = posterior(at.labels)
-    known = ends(at.model, at.images, P)
-    maps = saliency_map(at.model, at.images, at.labels), null
-    return Found(*(deletion(at.model, at.images, M, P, steps=10, known=known) for M in maps))
+    known = at.once("ends", lambda: ends(at.model, at.images, P))
+
+    def fall(maps: Tensor) -> Tensor:
+        return deletion(at.model, at.images, maps, P, steps=10, known=known)
+
+    return Found(at.once("deletion", lambda: fall(at.map())), fall(null))
 
 
-@study("less", count=40)
+@study("less", count=42)
 def deletion_beats_a_random_order(at: Case) -> Found:
     """The posterior falls sooner when the most salient pixels are grayed first than in a random order (ten steps).
 
@@ -31,7 +33,7 @@ def deletion_beats_a_random_order(at: Case) -> Found:
     return _deletion(at, noise(at.images))
 
 
-@study("less", count=40)
+@study("less", count=42)
 def deletion_beats_edges(at: Case) -> Found:
     """The posterior falls sooner when the most salient pixels are grayed first than the strongest edges (ten steps).
 
@@ -40,14 +42,14 @@ def deletion_beats_edges(at: Case) -> Found:
     return _deletion(at, edges(at.images))
 
 
-@study("more", count=20)
+@study("more", count=24)
 def saliency_foretells_covering(at: Case) -> Found:
     """By squares of 32 pixels, saliency is more like the size of the fall when they are covered than edges are.
 
     Refuted if the rank correlation with |fall| is no higher than that of the edges.
     """
     fall = occlusion(at.model, at.images, at.labels, patch=32, progress=False).abs()
-    maps = saliency_map(at.model, at.images, at.labels), edges(at.images)
+    maps = at.map(), edges(at.images)
     return Found(*(alike(F.avg_pool2d(M, 32), F.avg_pool2d(fall, 32)) for M in maps))
 
 

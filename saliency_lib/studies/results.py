@@ -17,7 +17,7 @@ import numpy as np
 
 from saliency_lib.errors import SaliencyError
 from saliency_lib.statistics import Interval, against, between, interval, verdict
-from saliency_lib.studies.study import Study, studies
+from saliency_lib.studies.study import CREATURES, Study, studies
 
 HALVES = ("find", "confirm", "all")
 DIGITS = 6
@@ -65,6 +65,7 @@ def summary_of(study: Study, results: Sequence[Mapping[str, Any]]) -> dict[str, 
         "claim": study.claim,
         "direction": study.direction,
         "margin": study.margin,
+        "unit": "drawings" if study.on == CREATURES else study.on,
         "settings": study.digest,
         "networks": by_network,
         "verdict": together([one[counted(one)]["verdict"] for one in by_network.values() if one]),
@@ -78,13 +79,22 @@ def counted(parts: Mapping[str, Any]) -> str:
 
 
 def together(verdicts: Sequence[str]) -> str:
-    """What several networks say: one word if they agree, "depends" if they do not."""
-    return verdicts[0] if len(set(verdicts)) == 1 else "depends" if verdicts else "open"
+    """What several networks say: "holds" or "fails" if they agree on it, "depends" on network or photo if not."""
+    return verdicts[0] if set(verdicts) in ({"holds"}, {"fails"}) else "depends"
 
 
 def kept(summary: Mapping[str, Any]) -> dict[str, Any]:
     """What is stored of a summary: everything but the names of pictures."""
     return {**summary, "broken": len(summary["broken"])}
+
+
+def united(known: Mapping[str, Any] | None, found: Mapping[str, Any]) -> dict[str, Any]:
+    """What is stored of a study, with what was found since: networks that were not asked now keep their numbers."""
+    if known is None or known["settings"] != found["settings"]:
+        return dict(found)
+    networks = {**known["networks"], **found["networks"]}
+    verdicts = [one[counted(one)]["verdict"] for one in networks.values() if one]
+    return {**found, "networks": networks, "verdict": together(verdicts)}
 
 
 @cache
@@ -112,14 +122,15 @@ def stored_result(name: str, network: str | None = None, half: str = "confirm") 
 
 def table(found: Mapping[str, Mapping[str, Any]]) -> str:
     """Studies as text: a line each with its numbers, and below them the claims."""
-    heads = ["study", "n", "mean", "null", "difference (95 %)", "against", "networks", "verdict"]
+    heads = ["study", "n", "mean (95 %)", "null", "difference (95 %)", "against", "networks", "verdict"]
     rows = [heads]
     for name, one in found.items():
         networks = {network: parts[counted(parts)] for network, parts in one["networks"].items() if parts}
         for number, (network, own) in enumerate(networks.items()):
-            mean, low, high = (_said(bound) for bound in own["difference"])
+            of_mean, of_d = ([_said(bound) for bound in own[key]] for key in ("interval", "difference"))
             share = "" if own["against"] is None else f"{100 * own['against']:.0f} %"
-            numbers = [str(own["n"]), _said(own["mean"]), _said(own["null"]), f"{mean} [{low}, {high}]", share]
+            mean = f"{_said(own['mean'])} [{', '.join(of_mean)}]"
+            numbers = [str(own["n"]), mean, _said(own["null"]), f"{of_d[0]} [{', '.join(of_d[1:])}]", share]
             rows.append(["" if number else name, *numbers, network, own["verdict"] if number else one["verdict"]])
     widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
     lines = ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

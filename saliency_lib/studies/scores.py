@@ -2,8 +2,6 @@
 
 import torch
 
-from saliency_lib.controls import other_classes
-from saliency_lib.methods.gradients import input_gradient, saliency_map
 from saliency_lib.studies.classes import alike
 from saliency_lib.studies.study import Case, Found, study
 
@@ -15,10 +13,7 @@ def offset_is_pinned(at: Case) -> Found:
     An offset that all scores share moves no probability, and the map of a score would be arbitrary if it were free.
     Refuted if the mean photo has 5 percent or more: then the map of S is not that of S minus the mean score.
     """
-    own, mean = (
-        input_gradient(at.model, at.images, target).flatten(1).norm(dim=1)
-        for target in (at.labels, lambda S: S.mean(1))
-    )
+    own, mean = (w.flatten(1).norm(dim=1) for w in (at.gradient(), at.asked.attribution(lambda S: S.mean(1))))
     return Found(mean / own, torch.full_like(own, 0.05))
 
 
@@ -29,10 +24,8 @@ def posterior_orders_as_the_score_does(at: Case) -> Found:
     Refuted if log P asks another question than S: if the two maps are no more alike than those of two classes.
     """
     rows = torch.arange(len(at.labels))
-    other = other_classes(at.labels, at.model(at.images[:1]).shape[1], count=1)[0]
-    own, another = (saliency_map(at.model, at.images, asked) for asked in (at.labels, other))
-    of_log = saliency_map(at.model, at.images, lambda S: S.log_softmax(1)[rows, at.labels])
-    return Found(alike(own, of_log), alike(own, another))
+    of_log = at.asked.maps(lambda S: S.log_softmax(1)[rows, at.labels])
+    return Found(alike(at.map(), of_log), alike(at.map(), at.map(at.others(1)[0])))
 
 
 @study("less")
@@ -41,13 +34,9 @@ def confident_posterior_has_no_gradient(at: Case) -> Found:
 
     Refuted if the factor P (1 - P) of the chain rule does not make it that small on the mean photo.
     """
-    rows = torch.arange(len(at.labels))
-    with torch.no_grad():
-        top = at.model(at.images).argmax(1)
-    P, S = (
-        input_gradient(at.model, at.images, target).flatten(1).norm(dim=1)
-        for target in (lambda S: S.softmax(1)[rows, top], top)
-    )
+    rows, top = torch.arange(len(at.labels)), at.scores.argmax(1)
+    of_P = at.asked.attribution(lambda S: S.softmax(1)[rows, top])
+    P, S = (w.flatten(1).norm(dim=1) for w in (of_P, at.gradient(top)))
     return Found(P / S, torch.full_like(P, 0.1))
 
 
@@ -57,7 +46,5 @@ def classes_share_their_map(at: Case) -> Found:
 
     Refuted if it is lower on the mean photo; what the map then shows is the one class and not the photo.
     """
-    with torch.no_grad():
-        first, second = at.model(at.images).topk(2).indices.T
-    value = alike(*(saliency_map(at.model, at.images, asked) for asked in (first, second)))
+    value = alike(*(at.map(best) for best in at.scores.topk(2).indices.T))
     return Found(value, torch.full_like(value, 0.5))

@@ -4,13 +4,17 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from saliency_lib.methods.gradients import input_gradient
+from saliency_lib.methods.gradients import saliency_map
 from saliency_lib.studies.classes import alike
 from saliency_lib.studies.study import Case, Found, study
 
 
-def noisy_gradients(at: Case, samples: int, noise: float = 0.15) -> Tensor:
+def noisy_gradients(at: Case, samples: int = 16, noise: float = 0.15) -> Tensor:
     """dS/dI at noisy copies of the images, (samples, N, C, H, W): what SmoothGrad takes the mean of."""
+    return at.once(("noisy", samples, noise), lambda: _noisy_gradients(at, samples, noise))
+
+
+def _noisy_gradients(at: Case, samples: int, noise: float) -> Tensor:
     random = Generator().manual_seed(0)
     spread = noise * (at.images.amax((1, 2, 3), keepdim=True) - at.images.amin((1, 2, 3), keepdim=True))
     found = []
@@ -23,28 +27,28 @@ def noisy_gradients(at: Case, samples: int, noise: float = 0.15) -> Tensor:
     return torch.stack(found)
 
 
-@study("more", count=20)
+@study("more", count=24)
 def smoothgrad_is_mostly_noise(at: Case) -> Found:
     """The usual 50 samples of SmoothGrad leave a standard error of more than half the length of what they estimate.
 
     From 12 samples: their variance over 50, and the squared length of the mean less what variance adds to it. Refuted
     if the error is one half or less on the mean photo. Where nothing is left of the mean, the ratio counts as 2.
     """
-    G = noisy_gradients(at, 12).flatten(2).double()
+    G = noisy_gradients(at)[:12].flatten(2).double()
     error, length = G.var(0).sum(1), G.mean(0).square().sum(1)
     signal = (length - error / 12).clamp(min=1e-300)
     ratio = (error / 50 / signal).sqrt().clamp(max=2)
     return Found(ratio, torch.full_like(ratio, 0.5))
 
 
-@study("more", count=20)
+@study("more", count=24)
 def smoothgrad_needs_many_samples(at: Case) -> Found:
     """Until the order of squares of 16 pixels stands (rank correlation 0.9 with another run), it takes over 50 samples.
 
     From two halves of 8 samples each, by Spearman and Brown: a correlation r of halves needs 8 * 9 (1 - r) / r.
     Refuted if 50 suffice on the mean photo. Counted as 1000 where the halves do not agree at all.
     """
-    halves = [G.mean(0).abs().amax(1) for G in noisy_gradients(at, 16).split(8)]
+    halves = [G.mean(0).abs().amax(1) for G in noisy_gradients(at).split(8)]
     r = alike(*(F.avg_pool2d(M, 16) for M in halves))
     needed = (8 * 9 * (1 - r) / r.clamp(min=1e-3)).clamp(max=1000)
     return Found(needed, torch.full_like(needed, 50.0))
@@ -57,8 +61,5 @@ def noise_changes_the_map(at: Case) -> Found:
     Refuted if the value, one minus the correlation, is 0.1 or less on the mean photo.
     """
     e = 2 / 255 * torch.randn(at.images.shape[1:], generator=Generator().manual_seed(0)).to(at.images)
-    own, noisy = (
-        input_gradient(at.model, I, at.labels).abs().amax(1) for I in (at.images, (at.images + e).clamp(0, 1))
-    )
-    change = 1 - alike(own, noisy)
+    change = 1 - alike(at.map(), saliency_map(at.model, (at.images + e).clamp(0, 1), at.labels))
     return Found(change, torch.full_like(change, 0.1))

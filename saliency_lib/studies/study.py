@@ -6,7 +6,7 @@
 
         Refuted if ...
         \"\"\"
-        return Found(mass(sl.saliency_map(...), at.masks), region_null(at.masks))
+        return Found(mass(at.map(), at.objects), region_null(at.objects))
 
 A new study is a function like this in a file of this folder: it is found by its name. The first line of its
 documentation is the claim, and the rest says what would refute it; both are written before it is run.
@@ -18,26 +18,34 @@ import importlib
 import inspect
 import pkgutil
 import textwrap
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from saliency_lib.checks import one_of
+from saliency_lib.controls import CLASSES, other_classes
 from saliency_lib.errors import SaliencyError
+from saliency_lib.methods.gradients import Gradient
+from saliency_lib.methods.maps import reduce_channels
 from saliency_lib.models.model import Model
 from saliency_lib.statistics import DIRECTIONS
 
 PHOTOS = ("efficientnet_lite0", "efficientnet_lite1")
 """The networks that a study of photographs asks if nobody says which."""
 
+PICTURES, CREATURES = "photographs", "creatures"
+"""What studies speak of."""
 
-class Case(NamedTuple):
+
+@dataclass(frozen=True)
+class Case:
     """What a study is given: images (N, C, H, W), their classes (N,), masks (N, H, W) and a second network if needed.
 
-    The class is the one that a person gave, or the top one where nobody did.
+    The class is the one that a person gave, or the top one where nobody did. What several studies of the same images
+    need is computed for the first of them.
     """
 
     model: Model
@@ -45,6 +53,7 @@ class Case(NamedTuple):
     labels: Tensor
     masks: Tensor | None = None
     second: Model | None = None
+    _known: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
     @property
     def objects(self) -> Tensor:
@@ -58,6 +67,46 @@ class Case(NamedTuple):
         assert self.second is not None
         return self.second
 
+    def once(self, name: Hashable, compute: Callable[[], Any]) -> Any:
+        """What is computed for the first study that needs it."""
+        if name not in self._known:
+            self._known[name] = compute()
+        return self._known[name]
+
+    @property
+    def asked(self) -> Gradient:
+        """The images as the network has seen them, to be differentiated class by class."""
+        return self.once("asked", lambda: Gradient(self.model, self.images))
+
+    @property
+    def scores(self) -> Tensor:
+        """All scores of the images, (N, classes)."""
+        return self.asked.answer.scores.detach()
+
+    @property
+    def S(self) -> Tensor:
+        """The score of each image's class, (N,)."""
+        return self.scores.gather(1, self.labels[:, None])[:, 0]
+
+    def others(self, count: int = CLASSES) -> Tensor:
+        """Random other classes than the images', (count, N)."""
+        return other_classes(self.labels, self.scores.shape[1], count)
+
+    def gradient(self, labels: Tensor | None = None, *, rule: str = "backprop", second: bool = False) -> Tensor:
+        """dS/dI for the images' classes, or others, (N, C, H, W); by a rule, or of the second network."""
+        asked = self.labels if labels is None else labels
+
+        def compute() -> Tensor:
+            plain = rule == "backprop" and not second
+            of = self.asked if plain else Gradient(self.other if second else self.model, self.images, rule=rule)
+            return of.attribution(asked)
+
+        return self.once((rule, second, tuple(asked.tolist())), compute)
+
+    def map(self, labels: Tensor | None = None, *, rule: str = "backprop", second: bool = False) -> Tensor:
+        """The saliency map max_k |dS/dI_k| of the same, (N, H, W)."""
+        return reduce_channels(self.gradient(labels, rule=rule, second=second))
+
 
 class Found(NamedTuple):
     """A number for each image (N,), and what it would have been by no merit, (N,)."""
@@ -70,8 +119,9 @@ class Found(NamedTuple):
 class Study:
     """A claim, and how it is tried: `value` is "more" or "less" than the null, or "equal" to within the `margin`.
 
-    `masks` says whether objects have to be known, `second` whether a second network is asked; `count` of the pictures
-    of each half are looked at, `networks` are asked if nobody says which.
+    `masks` says whether objects have to be known; `second` which network is asked too, if any: one of another "seed",
+    or a twin of another kind. `count` of the pictures of each half are looked at, `networks` are asked if nobody says
+    which, and `on` says of what pictures it speaks.
     """
 
     name: str
@@ -79,9 +129,10 @@ class Study:
     direction: str
     margin: float
     masks: bool
-    second: bool
+    second: str
     count: int
     networks: tuple[str, ...]
+    on: str = PICTURES
 
     @property
     def claim(self) -> str:
@@ -106,16 +157,17 @@ def study(
     *,
     margin: float = 0.0,
     masks: bool = False,
-    second: bool = False,
+    second: str = "",
     count: int = 150,
     networks: tuple[str, ...] = PHOTOS,
+    on: str = PICTURES,
 ) -> Callable[[Callable[[Case], Found]], Callable[[Case], Found]]:
     """Make a study of the function below it."""
     one_of("direction", direction, DIRECTIONS)
 
     def register(of: Callable[[Case], Found]) -> Callable[[Case], Found]:
         name = of.__name__.replace("_", "-")
-        _known[name] = Study(name, of, direction, margin, masks, second, count, networks)
+        _known[name] = Study(name, of, direction, margin, masks, second, count, networks, on)
         return of
 
     return register

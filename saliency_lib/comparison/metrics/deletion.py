@@ -1,7 +1,7 @@
 """Does a map tell which pixels the score needs? Gray the largest first, or put them into gray."""
 
 from collections.abc import Callable, Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -29,40 +29,13 @@ def deletion(
     steps: int = 10,
     batch_size: int = 8,
     known: tuple[Tensor, Tensor] | None = None,
+    back: bool = False,
 ) -> Tensor:
     """The mean of S from the image (0) to gray (1), the pixels of the largest values first: (N,).
 
-    `known` are the `ends`, if somebody has asked for them before: they are the same for all maps.
+    A share of 1 / steps of the pixels goes each time. `known` are the `ends`, if somebody has asked for them before:
+    they are the same for all maps. `back` goes from gray to the image, which is `insertion`.
     """
-    return _area(model, images, maps, target, steps, batch_size, known, back=False)
-
-
-def insertion(
-    model: nn.Module,
-    images: Tensor,
-    maps: Tensor,
-    target: Target = None,
-    *,
-    steps: int = 10,
-    batch_size: int = 8,
-    known: tuple[Tensor, Tensor] | None = None,
-) -> Tensor:
-    """The mean of S from gray (0) to the image (1), the pixels of the largest values first: (N,); `known` as above."""
-    return _area(model, images, maps, target, steps, batch_size, known, back=True)
-
-
-def _area(
-    model: nn.Module,
-    images: Tensor,
-    maps: Tensor,
-    target: Target,
-    steps: int,
-    batch_size: int,
-    known: tuple[Tensor, Tensor] | None,
-    *,
-    back: bool,
-) -> Tensor:
-    """The mean of S on the way from image to gray, or `back`: a share of 1 / steps of the pixels more each time."""
     if maps.shape != (len(images), *images.shape[2:]):
         raise SaliencyError(f"expected maps of the images' shape, and got {tuple(maps.shape)}")
     integer("steps", steps, 1)
@@ -84,6 +57,11 @@ def _area(
     S[1:1] = numbers(model, images, versions(), steps - 1, target, batch_size)
     heights = torch.stack(S)
     return (heights[:-1] + heights[1:]).mean(0) / 2  # trapezoids
+
+
+def insertion(*given: Any, **settings: Any) -> Tensor:
+    """The mean of S from gray (0) to the image (1), the pixels of the largest values first: (N,). As `deletion`."""
+    return deletion(*given, **settings, back=True)
 
 
 class Deletion(Metric):
