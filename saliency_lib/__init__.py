@@ -12,6 +12,7 @@ Rooms, one for each question of the book, stand on four files and carry three fa
     localization_benchmark/   sanity/        how often is it found?  which maps can be believed?
     exercises/                               was that right?
     class_images/   localization/            which image does it ask for?   where is it?
+    diffusion/                               a model that draws: which way is likelier?
     methods/                                 where would a change matter?
     models/                                  a network, its normalization, size and head
     datasets/                                data that draw themselves, with exact masks

@@ -21,6 +21,11 @@ from .datasets.scenes import Scenes as Scenes
 from .datasets.scenes import scenes as scenes
 from .datasets.watermark import Watermarked as Watermarked
 from .datasets.watermark import watermark as watermark
+from .datasets.worded import Worded as Worded
+from .datasets.worded import worded as worded
+from .diffusion.load import Diffusion as Diffusion
+from .diffusion.load import load_diffusion as load_diffusion
+from .diffusion.sampler import draw as draw
 from .errors import ImageError as ImageError
 from .errors import ModelError as ModelError
 from .errors import SaliencyError as SaliencyError

@@ -22,7 +22,7 @@ FLOORS = [
     {"datasets", "runs"},
     {"models"},
     {"methods"},
-    {"class_images", "localization"},
+    {"class_images", "diffusion", "localization"},
     {"auditing", "comparison", "localization_benchmark", "sanity"},
     {"invariances", "studies"},
     {"plots"},
