@@ -18,7 +18,7 @@ from saliency_lib.diffusion.words import VOCABULARY, tokens
 from saliency_lib.errors import ImageError, ModelError, SaliencyError
 from saliency_lib.models.weights import load_trained
 
-SHA256 = {"creature_diffusion": ""}
+SHA256 = {"creature_diffusion": "c981e0e697903c3a1a34055424fe10d0e1307fed5a90677ef68b36a1b9807c4f"}
 
 SIZES = ((SIDE, SIDE), (SIDE, 2 * SIDE))
 """Pixels of the pictures that it was trained on: of one thing, and of two."""

@@ -30,11 +30,10 @@ class DrawingRecipe:
     """How many drawings of each kind, how many steps of how many, and how fast."""
 
     drawings: int = 6000
-    steps: int = 1800
+    steps: int = 1491
     batch: int = 32
     rate: float = 1.5e-3
     warm: int = 50
-    cool: int = 300
     dropped: float = 0.1
     memory: float = 0.998
     seed: int = 1
@@ -108,8 +107,8 @@ def advance(state: State, recipe: DrawingRecipe, drawn: list[tuple[Tensor, Tenso
 
 
 def pace(step: int, recipe: DrawingRecipe) -> float:
-    """The learning rate, as a share of the highest: it rises in a line, stays, and falls in a line."""
-    return min(1.0, (step + 1) / recipe.warm, (recipe.steps - step) / recipe.cool)
+    """The learning rate, as a share of the highest: it rises in a line, and stays."""
+    return min(1.0, (step + 1) / recipe.warm)
 
 
 def train(
