@@ -1,6 +1,6 @@
 """What may be handed over: one function for each kind of argument, the same sentence wherever it is not of that kind.
 
-    steps = integer("steps", steps, 1)            one_of("rule", rule, RULES)         check_images(images, channels=3)
+    steps = integer("steps", steps, 1)            one_of("rule", rule, RULES)         check_images(images)
     noise = number("noise", noise, 0, 1)        check_size(size)                    check_map(saliency)
 
 Each returns what it was given, as the type that the caller computes with, or raises the kind of `SaliencyError` asked
@@ -12,17 +12,18 @@ import operator
 import reprlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.utils._pytree import tree_leaves, tree_map
 
 from saliency_lib.errors import ImageError, SaliencyError
 
-Size = int | tuple[int, int]
-"""The side of a square in pixels, or (H, W)."""
+Size = int | tuple[int, ...]
+"""The side of a square in pixels, (H, W), or the sides of another grid, (L,) or (D, H, W)."""
 
 Kind = type[SaliencyError]
 
@@ -143,19 +144,20 @@ def gigabytes(size: int) -> str:
     return f"{size // 10**9:,} GB" if size < 10**24 else "more memory than there is"
 
 
-def check_size(size: Size, error: Kind = ImageError) -> Size:
-    """A positive whole number of pixels or two, (H, W), of at most `MAX_PIXELS` in all."""
-    parts = size if isinstance(size, tuple) else (size, size)
+def check_size(size: Size, error: Kind = ImageError, axes: int | None = 2) -> Size:
+    """A positive whole number of pixels or as many as there are `axes`, at most `MAX_PIXELS` in all; None is 1 to 3."""
+    parts = size if isinstance(size, tuple) else (size,) * (axes or 2)
     try:
-        height, width = (integer("size", part, 1) for part in parts)
+        grid = tuple(integer("size", part, 1) for part in parts)
     except (SaliencyError, ValueError):
-        raise error(
-            f"the size must be a whole number of pixels, at least 1, or two of them (H, W), and is {short_repr(size)}"
-        ) from None
-    if height * width > MAX_PIXELS:
-        need = f"{short_repr(height)} x {short_repr(width)} pixels take {gigabytes(height * width * 12)}"
+        grid = ()
+    if len(grid) not in ((1, 2, 3) if axes is None else (axes,)):
+        several = "one to three of them" if axes is None else "two of them (H, W)"
+        raise error(f"the size must be a whole number of pixels, at least 1, or {several}, and is {short_repr(size)}")
+    if math.prod(grid) > MAX_PIXELS:
+        need = f"{' x '.join(map(short_repr, grid))} pixels take {gigabytes(math.prod(grid) * 12)}"
         raise error(f"an image of {need}: the limit is {MAX_PIXELS // 10**6} million pixels")
-    return (height, width) if isinstance(size, tuple) else height
+    return grid if isinstance(size, tuple) else grid[0]
 
 
 def check_photo(photo: object) -> Image.Image:
@@ -176,23 +178,41 @@ def check_tensor(what: str, value: object, error: Kind = SaliencyError) -> Tenso
     return value
 
 
-def check_images(images: Tensor, channels: int | None = None) -> Tensor:
-    """A batch of images: floating point, (N, C, H, W), N > 0, finite, in [0, 1]; C = `channels`, where that is known.
+class Form(NamedTuple):
+    """What images a network takes: their channels, the axes of their grid, and the range of their values."""
 
-    Raises `ImageError`, with the first thing that is wrong.
+    channels: int | None = None
+    axes: int | None = None
+    low: float = 0.0
+    high: float = 1.0
+
+
+Images = Tensor | tuple[Any, ...]
+"""Images (N, C, *grid), or `(images, table, ...)` for a network that takes more."""
+
+ANY = Form()
+SHAPES = {None: "(N, C, H, W)", 1: "(N, C, L)", 2: "(N, C, H, W)", 3: "(N, C, D, H, W)"}
+
+
+def check_images(images: Tensor, form: Form = ANY) -> Tensor:
+    """A batch of images: floating point, (N, C, *grid), N > 0, finite, in range, and of the `form`, where it is known.
+
+    The grid has one axis (signals), two (images) or three (volumes). Raises `ImageError`, with the first thing that is
+    wrong.
     """
     if not isinstance(images, Tensor):
         raise ImageError(f"expected a tensor of images, and got {type(images).__name__}: use sl.to_tensor(photo)")
     shape = tuple(check_tensor("images", images, ImageError).shape)
-    if images.ndim != 4:
-        hint = ": add the batch dimension with images[None]" if images.ndim == 3 else ""
-        raise ImageError(f"expected images of shape (N, C, H, W), and got {shape}{hint}")
+    axes = images.ndim - 2
+    if axes not in (1, 2, 3) or form.axes not in (None, axes):
+        hint = ": add the batch dimension with images[None]" if axes + 1 == (form.axes or 0) else ""
+        raise ImageError(f"expected images of shape {SHAPES[form.axes]}, and got {shape}{hint}")
     if images.numel() == 0:
         raise ImageError(f"the batch of images is empty: its shape is {shape}")
-    if channels is not None and shape[1] != channels:
+    if form.channels not in (None, shape[1]):
         raise ImageError(
-            f"expected {channels} color channel{'s' * (channels != 1)}, shape (N, {channels}, H, W), "
-            f"and got {shape[1]} in {shape}"
+            f"expected {form.channels} color channel{'s' * (form.channels != 1)}, shape "
+            f"{SHAPES[axes].replace('C', str(form.channels), 1)}, and got {shape[1]} in {shape}"
         )
     if not images.is_floating_point():
         hint = "" if images.is_complex() or images.dtype == torch.bool else ": divide by 255 first"
@@ -200,12 +220,32 @@ def check_images(images: Tensor, channels: int | None = None) -> Tensor:
     low, high = (value.item() for value in torch.aminmax(images.detach()))
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ImageError("the images contain NaN or infinite pixels")
-    if low < 0 or high > 1:
+    if low < form.low or high > form.high:
         raise ImageError(
-            f"expected pixels in [0, 1], and found values from {low:.4g} to {high:.4g}: "
-            "pass images before normalization (the model normalizes them itself)"
+            f"expected pixels in [{form.low:g}, {form.high:g}], and found values from {low:.4g} to {high:.4g}: pass "
+            "images before normalization (the model normalizes them itself), or say as_model(..., values=(low, high))"
         )
     return images
+
+
+def check_inputs(inputs: Images, form: Form = ANY) -> tuple[Tensor, ...]:
+    """Images, and what is held beside them: `(images, table, ...)`, where a tensor has a row for each image.
+
+    Raises `ImageError` if one has not.
+    """
+    images, *held = inputs if isinstance(inputs, tuple) and inputs else (inputs,)
+    check_images(images, form)
+    for value in tree_leaves(held):
+        if isinstance(value, Tensor) and value.ndim and len(value) != len(images):
+            raise ImageError(
+                f"beside {len(images)} images there is a tensor {tuple(value.shape)}: a row for each image"
+            )
+    return images, *held
+
+
+def rows_of(inputs: Any, rows: Any) -> Any:
+    """These rows of every tensor that has some; whatever else there is stays."""
+    return tree_map(lambda value: value[rows] if isinstance(value, Tensor) and value.ndim else value, inputs)
 
 
 def check_map(saliency: Tensor) -> Tensor:

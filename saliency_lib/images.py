@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -202,17 +202,23 @@ def center_crop(width: int, height: int, aspect: float = 1.0) -> tuple[float, fl
     return x0, y0, x0 + w, y0 + h
 
 
-def sides(size: Size) -> tuple[int, int]:
-    """Height and width of a size."""
+def sides(size: Size) -> tuple[int, ...]:
+    """Height and width of a size, or the sides of another grid."""
     return size if isinstance(size, tuple) else (size, size)
 
 
-def with_part(result: Tensor, part: Part | Tensor | None) -> Tensor:
+def each(numbers: Tensor, images: Tensor) -> Tensor:
+    """One number for each image, (N,), in a shape that multiplies the images, (N, 1, 1, 1)."""
+    return numbers.reshape(-1, *[1] * (images.ndim - 1))
+
+
+def with_part(result: Tensor, part: Any) -> Tensor:
     """`result` itself, remembering that it shows this part of a photo, or the part that another tensor shows.
 
     Views that have all of its rows and columns share it: one image of a batch, one map of several. A crop of it, a
     transpose, and what is computed from it do not.
     """
+    part = part[0] if isinstance(part, tuple) and isinstance(part[0], Tensor) else part  # (images, table)
     part = part_of(part) if isinstance(part, Tensor) else part
     if part is not None:
         memory = result.untyped_storage()
@@ -271,6 +277,7 @@ def to_image(images: Tensor) -> Image.Image:
     if images.ndim == 4 and len(images) == 1:
         images = images[0]
     if images.ndim != 3 or images.shape[0] not in (1, 3) or images.numel() == 0:
-        raise ImageError(f"expected one image of shape (3, H, W), and got {tuple(images.shape)}")
+        hint = ": choose three bands, images[:, [3, 2, 1]]" if images.ndim == 3 and images.shape[0] > 3 else ""
+        raise ImageError(f"expected one image of shape (3, H, W), and got {tuple(images.shape)}{hint}")
     values = images.detach().cpu().float().nan_to_num(0).clamp(0, 1).expand(3, -1, -1).permute(1, 2, 0).numpy()
     return Image.fromarray(np.rint(values * 255).astype(np.uint8))

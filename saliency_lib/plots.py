@@ -15,6 +15,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
@@ -32,6 +33,8 @@ Picture = Image.Image | Tensor
 Box = tuple[float, float, float, float]
 
 MAP_COLORS = "inferno"
+SIGNAL_COLORS = "viridis_r"  # on white: pale where the map is 0
+MOST_CURVES = 32
 SIGNED_COLORS = "RdBu_r"
 COLORS = ("#3b6fb6", "#d1495b", "#2e8b57", "#c98a1b", "#7a5195", "#5c6670")
 RULE_COLORS = {
@@ -206,6 +209,26 @@ def overlay(image: Picture, saliency: Tensor, *, top: float | None = None) -> Im
         raise SaliencyError(f"the photo has {photo.shape[:2]} pixels and the map {values.shape}")
     light = np.clip(values / _top(values, top), 0, 1) ** 0.5
     return Image.fromarray((photo * (0.15 + 0.85 * light[..., None])).astype(np.uint8))
+
+
+def signal(
+    values: Tensor, saliency: Tensor, *, rate: float = 1.0, top: float | None = None, width: float = 7.0
+) -> Plot:
+    """A signal (C, L) as curves, one below another, each in the colors of its map (L,); `rate` is samples a second."""
+    lines = check_tensor("a signal (C, L)", values).detach().float().cpu()
+    lines, colors = lines.reshape(-1, lines.shape[-1]), saliency.detach().float().cpu().reshape(-1).numpy()
+    if lines.shape[1] != len(colors) or len(lines) > MOST_CURVES:
+        raise SaliencyError(f"a signal (C, L) has a map (L,), not {tuple(values.shape)} and {tuple(saliency.shape)}")
+    figure, places = axes(len(lines), 1, width, 1.0 + 0.9 * len(lines))
+    time = np.arange(len(colors)) / number("rate", rate, 1e-9)
+    for place, line in zip(places, lines.numpy(), strict=True):
+        points = np.stack([time, line], 1)
+        pieces = LineCollection([*np.stack([points[:-1], points[1:]], 1)], cmap=SIGNAL_COLORS, array=colors[:-1])
+        pieces.set_clim(0, _top(colors, top))
+        place.add_collection(pieces)
+        place.autoscale_view()
+    places[-1].set_xlabel("sample" if rate == 1 else "seconds")
+    return figure
 
 
 def _top(values: np.ndarray, top: float | None) -> float:

@@ -37,7 +37,8 @@ _TEXT = (str, bytes, bytearray, memoryview)
 class Answer:
     """What a network said of N images: its output, what the outputs mean, and what the layers watched put out.
 
-    `inner` holds the layers' outputs as they are meant to be seen, `raw` as they were put out.
+    `inner` holds the layers' outputs as they are meant to be seen, `raw` as they were put out; the images' grid has so
+    many `axes`.
     """
 
     output: Any
@@ -45,6 +46,7 @@ class Answer:
     inner: Mapping[Layer, Tensor] = field(default_factory=dict)
     size: int | None = None
     raw: Mapping[Layer, Tensor] = field(default_factory=dict)
+    axes: int = 2
 
     @property
     def count(self) -> int:
@@ -222,31 +224,32 @@ class unit(Objective):
     Chapter 8 teaches it.
     """
 
-    def __init__(self, layer: Layer, channel: int, position: tuple[int, int] | str | None = None) -> None:
+    def __init__(self, layer: Layer, channel: int, position: tuple[int, ...] | str | None = None) -> None:
         self.layers = (layer,)
         self.channel = integer("channel", channel, 0, error=TargetError)
         self.position = _position(position)
 
     def numbers(self, answer: Answer) -> Tensor:
         h = answer.inner[self.layers[0]]
-        if h.ndim not in (2, 4) or not self.channel < h.shape[1]:
+        if h.ndim not in (2, 4, answer.axes + 2) or not self.channel < h.shape[1]:
             raise TargetError(f"there is no channel {self.channel} in a layer of shape {tuple(h.shape)}")
-        here = h[:, self.channel].reshape(len(h), *(h.shape[2:] or (1, 1)))
+        here = h[:, self.channel]
         if self.position is None:
-            return here.mean((1, 2))
+            return here.reshape(len(h), -1).mean(1)
         if self.position == "max":
-            return here.amax((1, 2))
-        i, j = self.position
-        if i >= here.shape[1] or j >= here.shape[2]:
-            raise TargetError(f"there is no position {self.position} in a layer of {here.shape[1]} x {here.shape[2]}")
-        return here[:, i, j]
+            return here.reshape(len(h), -1).amax(1)
+        grid = here.shape[1:] or (1,) * len(self.position)
+        if len(self.position) != len(grid) or any(i >= side for i, side in zip(self.position, grid, strict=True)):
+            shape = " x ".join(map(str, grid))
+            raise TargetError(f"there is no position {self.position} in a layer of {shape}")
+        return here.reshape(len(h), *grid)[(slice(None), *self.position)]
 
 
 def _position(position: Any) -> Any:
     """None, "max" or (i, j)."""
     if position is None or (isinstance(position, str) and position == "max"):
         return position
-    if isinstance(position, _TEXT) or not isinstance(position, Sequence) or len(position) != 2:
+    if isinstance(position, _TEXT) or not isinstance(position, Sequence) or not 0 < len(position) < 4:
         raise TargetError(f'a position is (i, j), "max" or None, not {short_repr(position)}')
     return tuple(integer("a position", side, 0, error=TargetError) for side in position)
 

@@ -15,7 +15,7 @@ from typing import Any
 from PIL import Image
 from torch import Tensor, nn
 
-from saliency_lib.checks import integer
+from saliency_lib.checks import check_tensor, integer
 from saliency_lib.errors import SaliencyError
 from saliency_lib.images import to_image, to_tensor
 from saliency_lib.methods.gradients import top_class_maps
@@ -23,7 +23,7 @@ from saliency_lib.models.model import Model
 from saliency_lib.players import Frame, FramePlayer, frame_player, opening_frame, picture_of
 from saliency_lib.plots import colorize
 
-__all__ = ["FramePlayer", "beside", "explore", "frame_player", "is_static", "slider"]
+__all__ = ["FramePlayer", "beside", "explore", "frame_player", "is_static", "slider", "volume"]
 
 
 def is_static() -> bool:
@@ -113,6 +113,24 @@ def explore(
 
     menu = ipywidgets.Dropdown(options=list(found), description="show")
     return _live(ipywidgets, draw, {"map": menu}, width)
+
+
+def volume(values: Tensor, saliency: Tensor, *, axis: int = 0, name: str = "slice", alt: str, width: int = 480) -> Any:
+    """A volume (D, H, W) in gray beside its map, slice by slice along an axis, under a `slider`; one scale for all."""
+    gray, colors = (check_tensor("a volume", one).detach().float().cpu().squeeze() for one in (values, saliency))
+    if gray.ndim != 3 or gray.shape != colors.shape:
+        raise SaliencyError(
+            f"a volume and its map have one shape (D, H, W): not {(*values.shape,)}, {(*saliency.shape,)}"
+        )
+    axis = integer("axis", axis, 0, 2)
+    low, high, top = gray.min(), gray.max(), float(colors.quantile(0.995)) if colors.numel() < 10**7 else None
+    gray = (gray - low) / (high - low).clamp(min=1e-12)
+
+    def draw(at: int) -> Image.Image:
+        slices = to_image(gray.select(axis, at)[None]), colorize(colors.select(axis, at), top=top)
+        return beside(*(one.resize((240, max(1, round(240 * one.height / one.width)))) for one in slices))
+
+    return slider(draw, range(gray.shape[axis]), name=name, alt=alt, width=width)
 
 
 def beside(*pictures: Image.Image) -> Image.Image:

@@ -19,7 +19,7 @@ from saliency_lib.checks import check_images
 from saliency_lib.errors import ImageError, SaliencyError
 from saliency_lib.methods.method import find_method
 from saliency_lib.models.forward import ask, evaluation_mode, head_of
-from saliency_lib.models.model import channels_of
+from saliency_lib.models.model import form_of
 from saliency_lib.targets import Target, class_indices, layers_of, select
 
 OBJECT, SHORTCUT, REST, CONTROL, BOTH = "object", "shortcut", "rest", "control", "both"
@@ -48,7 +48,7 @@ def examine(
     model: nn.Module, images: Tensor, target: Target, regions: Mapping[str, Tensor], method: str = "gradient"
 ) -> list[Record]:
     """What is found in each image: its score, and for each region shares of area and saliency, and the changes."""
-    check_images(images, channels_of(model))
+    check_images(images, form_of(model))
     before, top, target = _look(model, images, target)
     maps = find_method(method)(model, images).maps(target).detach().float().cpu()
     maps = F.interpolate(maps[:, None], images.shape[2:], mode="bilinear")[:, 0].clamp_min(0)

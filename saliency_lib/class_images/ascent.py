@@ -16,6 +16,8 @@ from torch import Generator, Tensor, nn
 
 from saliency_lib.checks import (
     MANY,
+    SHAPES,
+    Form,
     Size,
     check_images,
     check_room,
@@ -33,7 +35,7 @@ from saliency_lib.errors import ImageError, ModelError, SaliencyError, TargetErr
 from saliency_lib.images import sides
 from saliency_lib.methods.gradients import gradient
 from saliency_lib.models.forward import ask, differentiating, head_of
-from saliency_lib.models.model import Prediction, predictions
+from saliency_lib.models.model import Prediction, form_of, predictions
 from saliency_lib.progress import progress_bar
 from saliency_lib.targets import Answer, Objective, Target, class_index, is_class, layers_of, select, selected
 
@@ -119,11 +121,11 @@ def class_image(
     random = torch.Generator().manual_seed(seed_of(seed))
     callback = None if callback is None else function("callback", callback)
     with differentiating(model):
-        mean = _mean(model)
-        wanted = check_size(getattr(model, "size", 224) if size is None else size, SaliencyError)
-        shape = (mean.shape[1], *sides(wanted))
+        wanted = sides(check_size(getattr(model, "size", 224) if size is None else size, SaliencyError, None))
+        mean = _mean(model, len(wanted))
+        shape, form = (mean.shape[1], *wanted), form_of(model)
         targets = _targets(model, target, mean.expand(1, *shape))
-        z = _start(recipe.start if start is None else start, (len(targets), *shape), mean, recipe.priors, random)
+        z = _start(recipe.start if start is None else start, (len(targets), *shape), mean, recipe.priors, random, form)
         ascent = OPTIMIZERS[recipe.optimizer](z, recipe.step_size)
         count = integer("steps", recipe.steps if steps is None else steps, 1, MANY)
         scores, penalties, bar = [], [], progress_bar(range(count), count, "step", progress)
@@ -134,7 +136,7 @@ def class_image(
                 if callback:
                     callback(step, x.detach().clone())
                 S = _values(ask(model, _seen(x, recipe.priors, random, step / count), _layers(targets)), targets)
-                penalty = recipe.l2 * (x - mean).square().sum((1, 2, 3))
+                penalty = recipe.l2 * (x - mean).square().flatten(1).sum(1)
                 penalty = penalty + sum(_penalty(prior, x) for prior in recipe.priors)
                 _check_finite(S - penalty, step, recipe.step_size)
                 uphill = gradient(S.sum(), x) - gradient(penalty.sum(), x)  # w - 2 l2 I, for each image its own
@@ -148,7 +150,7 @@ def class_image(
                 raise
         raw = _image(z, recipe.priors, mean).detach()
         _check_finite(raw, len(scores), recipe.step_size)
-        image = (raw + mean).clamp(0, 1)
+        image = (raw + mean).clamp(form.low, form.high)
         top = _top(ask(model, image))
     history = History(torch.stack(scores), torch.stack(penalties))
     return ClassImage(image.cpu(), raw.cpu(), history, top, targets, seed, len(scores) == count)
@@ -166,7 +168,7 @@ def _seen(images: Tensor, priors: Sequence[Prior], random: Generator, done: floa
     """What the network gets to see."""
     for prior in priors:
         seen = prior.transform(images, random, done)
-        if not isinstance(seen, Tensor) or seen.shape[:2] != images.shape[:2] or seen.ndim != 4:
+        if not isinstance(seen, Tensor) or seen.shape[:2] != images.shape[:2] or seen.ndim != images.ndim:
             raise _wrong(prior, "transform", "as many images as it is given", seen)
         images = seen
     return images
@@ -228,15 +230,17 @@ def _check_finite(values: Tensor, step: int, step_size: float) -> None:
         )
 
 
-def _mean(model: nn.Module) -> Tensor:
-    """The mean image, (1, C, 1, 1), with the type and the device of the model's numbers."""
+def _mean(model: nn.Module, axes: int) -> Tensor:
+    """The mean image, (1, C, 1, 1) or of so many axes, with the type and the device of the model's numbers."""
     if not isinstance(model, nn.Module):
         raise ModelError(f"expected a torch.nn.Module, and got {type(model).__name__}")
     mean = getattr(model, "mean", None)
-    if isinstance(mean, Tensor) and mean.ndim == 4 and mean.numel() == mean.shape[1]:
+    if isinstance(mean, Tensor) and mean.ndim > 2 and mean.numel() == mean.shape[1]:
+        if mean.ndim - 2 != axes:
+            raise ModelError(f"the model takes {SHAPES[mean.ndim - 2]}, and a size of {axes} sides was asked for")
         return mean.detach()
     like = next((p for p in [*model.parameters(), *model.buffers()] if p.is_floating_point()), torch.zeros(()))
-    return torch.full((1, 3, 1, 1), 0.5, dtype=like.dtype, device=like.device)
+    return torch.full((1, 3, *[1] * axes), 0.5, dtype=like.dtype, device=like.device)
 
 
 def _targets(model: nn.Module, target: Target, image: Tensor) -> list[Any]:
@@ -272,14 +276,19 @@ def _targets(model: nn.Module, target: Target, image: Tensor) -> list[Any]:
 
 
 def _start(
-    start: str | Tensor, shape: tuple[int, ...], mean: Tensor, priors: Sequence[Prior], random: Generator
+    start: str | Tensor,
+    shape: tuple[int, ...],
+    mean: Tensor,
+    priors: Sequence[Prior],
+    random: Generator,
+    form: Form,
 ) -> Tensor:
     """The coordinates to start from, ready to be differentiated by."""
     maps = [prior for prior in priors if isinstance(prior, Parameterization)]
     if isinstance(start, Tensor):
         if maps:
             raise SaliencyError(f"{type(maps[0]).__name__} can start from zeros or noise only, not from images")
-        if check_images(start).shape[2:] != shape[2:] or len(start) not in (1, shape[0]):
+        if check_images(start, form).shape[2:] != shape[2:] or len(start) not in (1, shape[0]):
             raise ImageError(f"expected a start of shape {shape}, and got {tuple(start.shape)}")
         return (start.detach().to(mean) - mean).expand(shape).clone().requires_grad_()
     if not isinstance(start, str) or start not in ("zeros", "noise"):

@@ -6,6 +6,7 @@ The set of images stays the same (but for `Sigmoid`, which has no others than th
 changes is which images are near: a step of one length leads elsewhere. Chapter 6 shows how much that matters.
 """
 
+import math
 from functools import cache
 
 import torch
@@ -46,27 +47,27 @@ class Fourier(Parameterization):
 
     def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """(N, 3, H, W // 2 + 1, 2): the other half of the waves of a real image follows from these."""
-        n, channels, height, width = shape
-        if width % 2:
-            raise ImageError(f"Fourier needs images of even width, and theirs is {width}")
-        return n, channels, height, width // 2 + 1, 2
+        if shape[-1] % 2:
+            raise ImageError(f"Fourier needs images of even width, and theirs is {shape[-1]}")
+        return *shape[:-1], shape[-1] // 2 + 1, 2
 
     def image(self, coordinates: Tensor, mean: Tensor) -> Tensor:
         """The sum of the waves, (N, 3, H, W)."""
-        height, half = coordinates.shape[2:4]
-        amplitudes = _amplitudes(height, 2 * (half - 1), self.decay).to(coordinates)
-        waves = torch.view_as_complex(coordinates) * (self.contrast * amplitudes)
-        return torch.fft.irfft2(waves, s=(height, 2 * (half - 1)), norm="ortho")
+        *others, half = coordinates.shape[2:-1]
+        grid = (*others, 2 * (half - 1))
+        waves = torch.view_as_complex(coordinates) * (self.contrast * _amplitudes(grid, self.decay).to(coordinates))
+        return torch.fft.irfftn(waves, s=grid, dim=list(range(2, 2 + len(grid))), norm="ortho")
 
 
 @cache
-def _amplitudes(height: int, width: int, decay: float) -> Tensor:
-    """1 / f^decay for each wave of the half plane, scaled as `Fourier` says."""
-    f = torch.hypot(torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None])
-    amplitudes = f.clamp(min=1 / max(height, width)) ** -decay
-    power = torch.ones(width // 2 + 1)  # at both ends, (k, l) and (-k, l) are one real wave: only their mean counts
+def _amplitudes(grid: tuple[int, ...], decay: float) -> Tensor:
+    """1 / f^decay for each wave of the half space, scaled as `Fourier` says."""
+    axes = [*map(torch.fft.fftfreq, grid[:-1]), torch.fft.rfftfreq(grid[-1])]
+    f = torch.stack(torch.meshgrid(*axes, indexing="ij")).square().sum(0).sqrt()
+    amplitudes = f.clamp(min=1 / max(grid)) ** -decay
+    power = torch.ones(len(axes[-1]))  # at both ends, a wave and its mirror image are one: only their mean counts
     power[1:-1] = 4  # the others stand for their mirror image too, and have a real and an imaginary part
-    power = (power * amplitudes**2).sum() / (height * width)
+    power = (power * amplitudes**2).sum() / math.prod(grid)
     return amplitudes / power.sqrt()
 
 

@@ -21,6 +21,8 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from saliency_lib.checks import integer, number
+from saliency_lib.errors import ImageError
+from saliency_lib.methods.baselines import gaussian
 
 
 class Prior:
@@ -51,8 +53,8 @@ class TotalVariation(Prior):
 
     def penalty(self, images: Tensor) -> Tensor:
         """The weighted mean, for each image its own."""
-        down, right = images.diff(dim=2).abs(), images.diff(dim=3).abs()
-        return self.weight * (down.mean((1, 2, 3)) + right.mean((1, 2, 3)))
+        steps = [images.diff(dim=axis).abs().flatten(1).mean(1) for axis in range(2, images.ndim)]
+        return self.weight * torch.stack(steps).sum(0)
 
 
 class Jitter(Prior):
@@ -67,9 +69,10 @@ class Jitter(Prior):
 
     def transform(self, images: Tensor, random: Generator, done: float = 0.0) -> Tensor:
         """The images, shifted."""
-        shifts = torch.randint(-self.pixels, self.pixels + 1, (2,), generator=random).tolist()
-        down, right = (max(-side, min(shift, side)) for shift, side in zip(shifts, images.shape[2:], strict=True))
-        return F.pad(images - 0.5, [right, -right, down, -down]) + 0.5
+        grid = images.shape[2:]
+        shifts = torch.randint(-self.pixels, self.pixels + 1, (len(grid),), generator=random).tolist()
+        moves = [max(-side, min(shift, side)) for shift, side in zip(shifts, grid, strict=True)]
+        return F.pad(images - 0.5, [sign * move for move in reversed(moves) for sign in (1, -1)]) + 0.5
 
 
 class Scale(Prior):
@@ -90,8 +93,7 @@ class Scale(Prior):
         factor = self.low + (self.high - self.low) * torch.rand((), generator=random).item()
         if self.keep_size:
             return warp(images, 0, factor)
-        size = [max(round(factor * side), 1) for side in images.shape[2:]]
-        return F.interpolate(images, size, mode="bilinear", align_corners=False)
+        return resized(images, [max(round(factor * side), 1) for side in images.shape[2:]])
 
 
 class Crop(Prior):
@@ -108,13 +110,18 @@ class Crop(Prior):
 
     def transform(self, images: Tensor, random: Generator, done: float = 0.0) -> Tensor:
         """The windows, enlarged."""
-        whole = images.shape[2:]
+        whole, window = images.shape[2:], images
         factor = self.low + (self.high - self.low) * torch.rand((), generator=random).item()
-        height, width = (max(round(factor * side), 1) for side in whole)
-        top = int(torch.randint(whole[0] - height + 1, (), generator=random))
-        left = int(torch.randint(whole[1] - width + 1, (), generator=random))
-        window = images[:, :, top : top + height, left : left + width]
-        return F.interpolate(window, whole, mode="bilinear", align_corners=False)
+        for axis, side in enumerate(whole, start=2):
+            kept = max(round(factor * side), 1)
+            window = window.narrow(axis, int(torch.randint(side - kept + 1, (), generator=random)), kept)
+        return resized(window, list(whole))
+
+
+def resized(images: Tensor, grid: list[int]) -> Tensor:
+    """Images (N, C, *grid) of another size, by linear interpolation along each axis."""
+    modes = {1: "linear", 2: "bilinear", 3: "trilinear"}
+    return F.interpolate(images, grid, mode=modes[len(grid)], align_corners=False)
 
 
 class Rotate(Prior):
@@ -131,6 +138,8 @@ class Rotate(Prior):
 
 def warp(images: Tensor, angle: float, factor: float) -> Tensor:
     """The images turned by `angle` (radians, clockwise) and made `factor` times as large, about their center."""
+    if images.ndim != 4:
+        raise ImageError(f"images (N, C, H, W) are turned, and not {tuple(images.shape)}")
     height, width = images.shape[2:]
     cos, sin = math.cos(angle) / factor, math.sin(angle) / factor
     ratio = height / width  # grid_sample's coordinates go from -1 to 1 on both axes
@@ -150,13 +159,7 @@ class Blur(Prior):
 
     def transform(self, images: Tensor, random: Generator, done: float = 0.0) -> Tensor:
         """The images, blurred."""
-        radius = math.ceil(3 * self.sigma)
-        x = torch.arange(-radius, radius + 1, dtype=images.dtype, device=images.device)
-        kernel = torch.exp(-(x**2) / (2 * self.sigma**2)) if self.sigma else (x == 0).to(images)
-        channels = images.shape[1]
-        kernel = (kernel / kernel.sum()).expand(channels, 1, 1, -1)
-        padded = F.pad(images, [radius] * 4, mode="replicate")
-        return F.conv2d(F.conv2d(padded, kernel, groups=channels), kernel.mT, groups=channels)
+        return gaussian(images, self.sigma, "replicate")
 
 
 class Noise(Prior):

@@ -60,7 +60,7 @@ class ObjectExtent(OneView):
         middle, *others = gradients
         O = super().combine(others)
         r = spread((middle.output * middle.gradient).sum(1).relu(), shift=self.shift, smoothing=SMOOTHING)
-        T = walk(middle.output, self.images.to(middle.output))
+        T = walk(middle.output, self.recording.I.detach().to(middle.output))
         maps = (O, step(T, O, middle.output), step(T, O * r, middle.output))
         return torch.stack([of_maximum_one(M) for M in maps]).sum(0)
 

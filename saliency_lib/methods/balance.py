@@ -22,11 +22,11 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from saliency_lib.checks import check_images
+from saliency_lib.checks import Images, check_images, check_inputs
 from saliency_lib.errors import ImageError
 from saliency_lib.images import with_part
 from saliency_lib.methods.integrated_gradients import integrated_gradients
-from saliency_lib.models.model import channels_of
+from saliency_lib.models.model import form_of
 from saliency_lib.targets import Target
 
 
@@ -55,7 +55,7 @@ class Balance:
         return with_part((-self.signed).clamp(min=0), self.contributions)
 
 
-def balance(model: nn.Module, images: Tensor, target: Target = None, *, reference: Tensor, steps: int = 16) -> Balance:
+def balance(model: nn.Module, images: Images, target: Target = None, *, reference: Tensor, steps: int = 16) -> Balance:
     """What in the images raises the number f that `target` means, and what lowers it.
 
     f(I) - f(R) = sum c (see the module), the integral by the midpoint rule with `steps` gradients. `images` is
@@ -66,11 +66,18 @@ def balance(model: nn.Module, images: Tensor, target: Target = None, *, referenc
     `input_gradient` raises. Source: Sundararajan et al. (2017), section 3, for the c; the maps are this book's.
     Chapter 8 teaches it.
     """
-    channels = channels_of(model)
-    I, R = (check_images(given, channels).detach() for given in (images, reference))
+    I, *held = check_inputs(images, form_of(model))
+    R = check_images(reference, form_of(model)).detach()
     if R.shape[1:] != I.shape[1:] or len(R) not in (1, len(I)):
         raise ImageError(f"the reference of images {tuple(I.shape)} has their shape, not {tuple(R.shape)}")
     found = integrated_gradients(
-        model, I, target, baseline=R, steps=steps, quadrature="midpoint", rule="backprop", progress=False
+        model,
+        (I.detach(), *held),
+        target,
+        baseline=R,
+        steps=steps,
+        quadrature="midpoint",
+        rule="backprop",
+        progress=False,
     )
     return Balance(with_part(found, images))

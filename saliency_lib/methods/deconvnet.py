@@ -20,7 +20,7 @@ from saliency_lib.errors import ModelError, TargetError
 from saliency_lib.images import with_part
 from saliency_lib.methods.relu_rules import AnyRule, Rule, as_rule, downstream
 from saliency_lib.models.forward import class_scores, evaluation_mode, head_of
-from saliency_lib.models.model import Model, channels_of
+from saliency_lib.models.model import Model, form_of
 from saliency_lib.targets import Target, class_indices, is_class
 
 NO_SEQUENCE = "the network is no plain sequence of its layers: a DeconvNet cannot be built for it"
@@ -47,7 +47,7 @@ def deconvnet_reconstruction(
     if not is_class(target):
         raise TargetError("a reconstruction starts from the score of a class, not from a function")
     with evaluation_mode(model):
-        images = check_images(images, channels_of(model)).clone()  # a network may work in place
+        images = check_images(images, form_of(model)._replace(axes=2)).clone()  # a network may work in place
         scores = class_scores(model, images.clone())
         layers = list(sequence(model))
         inputs, top = run_forward(layers, normalized(model, images))

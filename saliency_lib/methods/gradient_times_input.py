@@ -32,7 +32,7 @@ class GradientTimesInput(Gradient):
     def attribution(self, target: Target = None) -> Tensor:
         """I * dS / dI, (N, C, H, W)."""
         w = super().attribution(target)
-        return with_part(w * self.images.detach().to(w), self.images)
+        return with_part(w * self.recording.I.detach(), self.images)
 
 
 gradient_times_input = function(GradientTimesInput)

@@ -6,6 +6,7 @@
 Nothing of yours changes: not the model's mode, gradients or flags, not the images, not the random state.
 """
 
+import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from saliency_lib.checks import check_images, check_tensor, flag
+from saliency_lib.checks import SHAPES, Form, Images, check_inputs, check_tensor, flag
 from saliency_lib.errors import ImageError, ModelError, SaliencyError
 from saliency_lib.images import with_part
 from saliency_lib.methods.maps import reduce_channels
@@ -23,20 +24,21 @@ from saliency_lib.methods.method import Method
 from saliency_lib.methods.relu_rules import AnyRule, as_rule, following, relu_rule
 from saliency_lib.models.activations import as_map, find_layer, tokens
 from saliency_lib.models.forward import ask, differentiating
-from saliency_lib.models.model import Prediction, channels_of, predictions
+from saliency_lib.models.model import Prediction, form_of, predictions
 from saliency_lib.targets import Layer, Target, layers_of, select
 
 
 def input_gradient(
-    model: nn.Module, images: Tensor, target: Target = None, *, rule: AnyRule = None, create_graph: bool = False
+    model: nn.Module, images: Images, target: Target = None, *, rule: AnyRule = None, create_graph: bool = False
 ) -> Tensor:
     """The derivative of the class score with respect to the image, w = dS_c / dI at I_0.
 
     Equation (4) of the paper, by one backward pass. `images` is (N, C, H, W) in [0, 1], and so is the result's shape;
-    its unit is score per unit of pixel value. `target` says which S to explain (see `targets`), by default each
-    image's top class. `rule` says how a ReLU goes backward (see `relu_rule`), by default as the derivative does; under
-    any other rule the result is no derivative. With `create_graph` the result can be differentiated itself, by the
-    network's weights or by the images: a loss on the explanation.
+    its unit is score per unit of pixel value. Signals (N, C, L) and volumes (N, C, D, H, W) will do as well, and what a
+    network takes beside them is held fixed: `(images, table)`, a row for each image. `target` says which S to explain
+    (see `targets`), by default each image's top class. `rule` says how a ReLU goes backward (see `relu_rule`), by
+    default as the derivative does; under any other rule the result is no derivative. With `create_graph` the result can
+    be differentiated itself, by the network's weights or by the images: a loss on the explanation.
 
     Raises `ImageError`, `TargetError` or `ModelError` if one of the three cannot be used. Chapters 2 and 3 teach it.
     """
@@ -46,7 +48,7 @@ def input_gradient(
 
 
 def saliency_map(
-    model: nn.Module, images: Tensor, target: Target = None, *, rule: AnyRule = None, create_graph: bool = False
+    model: nn.Module, images: Images, target: Target = None, *, rule: AnyRule = None, create_graph: bool = False
 ) -> Tensor:
     """The image-specific class saliency M_ij = max_k |w_ijk| (section 3.1): (N, H, W), values >= 0.
 
@@ -94,7 +96,7 @@ class Gradient(Method):
 
 
 def top_class_maps(
-    model: nn.Module, image: Tensor, k: int = 5, *, rule: AnyRule = None
+    model: nn.Module, image: Images, k: int = 5, *, rule: AnyRule = None
 ) -> tuple[list[Prediction], Tensor]:
     """What the network sees in one image, and where: its k best classes, and the saliency map (k, H, W) of each.
 
@@ -103,8 +105,8 @@ def top_class_maps(
 
     `image` is (1, C, H, W); errors as in `input_gradient`. Chapter 3 teaches it.
     """
-    if len(check_images(image)) != 1:
-        raise ImageError(f"expected one image, and got a batch of {len(image)}")
+    if (count := len(check_inputs(image)[0])) != 1:
+        raise ImageError(f"expected one image, and got a batch of {count}")
     seen = Gradient(model, image, rule=rule)
     best = predictions(seen.answer.scores.detach(), k, seen.answer.head)[0]
     return best, with_part(torch.cat([seen.maps(one.class_index) for one in best]), image)
@@ -130,7 +132,7 @@ class LinearApproximation:
         return _dot(self.weights, images) + self.bias
 
 
-def linear_approximation(model: nn.Module, images: Tensor, target: Target = None) -> LinearApproximation:
+def linear_approximation(model: nn.Module, images: Images, target: Target = None) -> LinearApproximation:
     """The first-order Taylor expansion of the class score at each image I_0, as w and b = S_c(I_0) - w^T I_0.
 
     Equation (3) of the paper. Arguments and errors as in `input_gradient`. Chapter 2 teaches it.
@@ -143,6 +145,10 @@ def linear_approximation(model: nn.Module, images: Tensor, target: Target = None
 
 def _dot(w: Tensor, I: Tensor) -> Tensor:
     return (w.cpu().double() * I.detach().cpu().double()).flatten(1).sum(1)
+
+
+ANYWHERE = Form(low=-math.inf, high=math.inf)
+"""What versions of images may be: noise and paths lead beyond their range."""
 
 
 class LayerGradient(NamedTuple):
@@ -168,7 +174,7 @@ class Recording:
     def __init__(
         self,
         model: nn.Module,
-        images: Tensor,
+        images: Images,
         layers: Sequence[Layer] = (),
         *,
         watch: Sequence[Layer] = (),
@@ -181,23 +187,25 @@ class Recording:
         self._again: dict[str, Any] = {"layers": layers, "rule": rule, "under": under, "in_range": in_range}
         self.create_graph = flag("create_graph", create_graph)
         with differentiating(model):
-            images = check_images(images, channels_of(model)) if in_range else images
+            images, *held = check_inputs(images, form_of(model) if in_range else ANYWHERE)
             connected = create_graph and images.requires_grad
             self.I = images.clone() if connected else images.detach().clone().requires_grad_(not layers)
+            self.inputs = self.I, *held
             with under:
-                self.answer = ask(model, self.I, [*self.layers, *watch], leaf=bool(layers))
+                self.answer = ask(model, self.inputs, [*self.layers, *watch], leaf=bool(layers))
         self.sources = [self.answer.raw[layer] for layer in self.layers] or [self.I]
         for layer in self.layers:
-            if self.answer.inner[layer].ndim != 4:
+            if self.answer.inner[layer].ndim not in (4, self.I.ndim):
                 name = type(find_layer(model, layer)).__name__
-                raise ModelError(f"the output of a layer should be (N, C, H, W), and that of {name} is not")
+                shape = SHAPES[self.answer.axes]
+                raise ModelError(f"the output of a layer should be {shape}, and that of {name} is not")
 
     def watching(self, target: Target) -> "Recording":
         """Itself, or, if the target looks at layers that were not watched, another one that watches them."""
         watch = layers_of(target)
         if all(layer in self.answer.inner for layer in watch):
             return self
-        return Recording(self.model, self.I, watch=watch, **self._again)
+        return Recording(self.model, self.inputs, watch=watch, **self._again)
 
     def numbers(self, target: Target = None) -> Tensor:
         """S (N,), the numbers that `target` means."""
@@ -211,7 +219,8 @@ class Recording:
     def at_layers(self, target: Target = None) -> list[LayerGradient]:
         """For each layer its output h and dS / dh."""
         gradients = self._back(self.numbers(target), keep=True)
-        views = [(self.answer.inner[at].detach(), as_map(at, g)) for at, g in zip(self.layers, gradients, strict=True)]
+        pairs = zip(self.layers, gradients, strict=True)
+        views = [(self.answer.inner[at].detach(), as_map(at, g, self.I)) for at, g in pairs]
         if any(isinstance(at, tokens) and not g.any() for at, (_, g) in zip(self.layers, views, strict=True)):
             raise ModelError("the score depends on none of these tokens, as after the last block: name an earlier one")
         return [LayerGradient(h, g) for h, g in views]

@@ -33,7 +33,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
-from saliency_lib.checks import MANY, check_tensor, integer, one_of, seed_of
+from saliency_lib.checks import MANY, Images, check_tensor, integer, one_of, seed_of
 from saliency_lib.errors import SaliencyError
 from saliency_lib.images import with_part
 from saliency_lib.methods.baselines import Baseline, baselines_of
@@ -71,7 +71,7 @@ class IntegratedGradients(PerturbationMethod):
         many = self.quadrature in ("graded", "midpoint")  # the others take time or memory
         self.steps = integer("steps", self.steps, 1 + (self.quadrature == "adaptive"), MANY if many else 1000)
         random = Generator().manual_seed(seed_of(self.seed))
-        self.baselines = baselines_of(self.baseline, self.I, random)
+        self.baselines = baselines_of(self.baseline, self.I, random, self.form)
 
     def attribution(self, target: Target = None) -> Tensor:
         """(I - I') times the mean gradient on the path from I' to I, (N, C, H, W), the mean over the baselines."""
@@ -131,7 +131,7 @@ integrated_gradients = function(IntegratedGradients)
 
 def completeness_gap(
     model: nn.Module,
-    images: Tensor,
+    images: Images,
     attribution: Tensor,
     target: Target = None,
     *,

@@ -112,7 +112,7 @@ grad_cam = function(GradCam)
 
 def activation_map(at: LayerGradient) -> Tensor:
     """Grad-CAM from a layer's output and gradient."""
-    weights = at.gradient.mean((2, 3), keepdim=True)
+    weights = at.gradient.mean([*range(2, at.gradient.ndim)], keepdim=True)
     return (weights * at.output).sum(1).relu()
 
 
@@ -125,12 +125,15 @@ def good_layers(model: nn.Module) -> tuple[Layer, ...]:
 
 
 def spread(saliency: Tensor, size: int = GRID, *, shift: float = 0.0, smoothing: float = SMOOTHING) -> Tensor:
-    """A map of cells (N, h, w) on a finer grid (N, size, size), by linear interpolation and a Gaussian.
+    """A map of cells (N, h, w) on a finer grid, `size` on each axis, by linear interpolation and a Gaussian.
 
     Cell i is taken to lie at (i + 1/2 + shift) / h of the image.
     """
-    rows, columns = (_spreading(cells, size, smoothing, shift).to(saliency) for cells in saliency.shape[1:])
-    return with_part(rows @ saliency @ columns.T, saliency)
+    fine = saliency
+    for axis in range(1, fine.ndim):
+        spreading = _spreading(fine.shape[axis], size, smoothing, shift).to(fine)
+        fine = (fine.movedim(axis, -1) @ spreading.T).movedim(-1, axis)
+    return with_part(fine, saliency)
 
 
 def _spreading(cells: int, size: int, smoothing: float, shift: float) -> Tensor:

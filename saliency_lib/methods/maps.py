@@ -22,15 +22,18 @@ def _norm(w: Tensor) -> Tensor:
 
 
 def reduce_channels(gradient: Tensor, how: str = "max") -> Tensor:
-    """One number per pixel from the color channels: (N, C, H, W) -> (N, H, W), values >= 0.
+    """One number per pixel from the color channels: (N, C, H, W) -> (N, H, W), or another grid; values >= 0.
 
     `"max"` is the paper's M_ij = max_k |w_ijk| (section 3.1); `"l2"` is sqrt(sum_k w_ijk^2), `"sum"` is
     sum_k |w_ijk|. With C = 3 they differ by a factor of at most 3: max <= l2 <= sum <= 3 max. Chapter 3 compares them.
 
-    Raises `SaliencyError` if `how` is none of these, or the gradient does not have four dimensions.
+    Raises `SaliencyError` if `how` is none of these, or the gradient does not have three to five dimensions.
     """
     one_of("reduction", how, REDUCTIONS)
-    if check_tensor("a gradient of shape (N, 3, H, W)", gradient).ndim != 4 or not gradient.is_floating_point():
+    if (
+        check_tensor("a gradient of shape (N, 3, H, W)", gradient).ndim not in (3, 4, 5)
+        or not gradient.is_floating_point()
+    ):
         raise SaliencyError(f"expected a gradient of shape (N, 3, H, W), and got {tuple(gradient.shape)}")
     return with_part(REDUCTIONS[how](gradient), gradient)
 

@@ -27,6 +27,7 @@ from typing import Any, ClassVar, Concatenate, ParamSpec, Protocol, dataclass_tr
 
 from torch import Tensor, nn
 
+from saliency_lib.checks import Images
 from saliency_lib.errors import SaliencyError
 from saliency_lib.images import with_part
 from saliency_lib.methods.maps import reduce_channels
@@ -65,7 +66,9 @@ class Method(_Declared):
     """Settings by which many images are done in bearable time, where they are not the usual ones."""
 
     model: nn.Module = field(kw_only=False)
-    images: Tensor = field(kw_only=False)
+    images: Images = field(kw_only=False)
+    """A tensor (N, C, *grid), or `(images, table, ...)` for a network that takes more."""
+
     answer: Answer = field(init=False)
 
     @classmethod
@@ -87,11 +90,11 @@ class Method(_Declared):
         return cls.attribution is not Method.attribution
 
     def attribution(self, target: Target = None) -> Tensor:
-        """One number for each entry of the images, (N, C, H, W), for the numbers that `target` means."""
+        """One number for each entry of the images, (N, C, *grid), for the numbers that `target` means."""
         raise SaliencyError(f"{self.name} makes maps, and no numbers for single channels: use maps()")
 
     def maps(self, target: Target = None) -> Tensor:
-        """One number for each place, (N, h, w), covering the same part of the photos as the images do."""
+        """One number for each place, (N, *cells), covering the same part of the photos as the images do."""
         return with_part(self._maps(target), self.images)
 
     def _maps(self, target: Target) -> Tensor:
@@ -102,18 +105,18 @@ class Function(Protocol[Settings]):
     """A method as a function."""
 
     def __call__(
-        self, model: nn.Module, images: Tensor, target: Target = None, /, *args: Settings.args, **more: Settings.kwargs
+        self, model: nn.Module, images: Images, target: Target = None, /, *args: Settings.args, **more: Settings.kwargs
     ) -> Tensor: ...
 
 
-def function(method: Callable[Concatenate[nn.Module, Tensor, Settings], Method]) -> Function[Settings]:
+def function(method: Callable[Concatenate[nn.Module, Images, Settings], Method]) -> Function[Settings]:
     """The method as a function of model, images, target and settings: its attribution or, where it has none, its map.
 
     Signature and docstring are those of the class.
     """
     kind: Any = method
 
-    def asked(model: nn.Module, images: Tensor, target: Target = None, **settings: Any) -> Tensor:
+    def asked(model: nn.Module, images: Images, target: Target = None, **settings: Any) -> Tensor:
         prepared = kind(model, images, **settings)
         return prepared.attribution(target) if kind.per_pixel() else prepared.maps(target)
 

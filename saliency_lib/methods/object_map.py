@@ -7,20 +7,22 @@ covers more of the object, less surely. Three maps of mean one, on one grid, add
 photos of ILSVRC (chapter 7 says how, and how far to trust it). One forward pass, and one backward pass of a third.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from saliency_lib.checks import check_images, check_room, flag, listed, numbers
+from saliency_lib.checks import Form, check_inputs, check_room, flag, listed, numbers
 from saliency_lib.errors import ModelError
+from saliency_lib.images import each
 from saliency_lib.methods.gradients import LayerGradient
 from saliency_lib.methods.layers import LayerMethod, activation_map, good_layers, spread
 from saliency_lib.methods.maps import reduce_channels
 from saliency_lib.methods.method import Method, function
 from saliency_lib.methods.relu_rules import AnyRule
-from saliency_lib.models.model import channels_of
+from saliency_lib.models.model import form_of
 from saliency_lib.targets import Layer, Target
 
 
@@ -36,7 +38,7 @@ class OneView(LayerMethod):
         """Grad-CAM at the last layer plus the saliencies at the others, each of mean one, on one grid."""
         maps = [activation_map(gradients[-1]), *(reduce_channels(at.gradient) for at in gradients[:-1])]
         parts = [spread(M, shift=self.shift) for M in maps]
-        return torch.stack([M / M.mean((1, 2), keepdim=True).clamp(min=1e-12) for M in parts]).sum(0)
+        return torch.stack([M / each(M.flatten(1).mean(1), M).clamp(min=1e-12) for M in parts]).sum(0)
 
 
 class ObjectMap(Method):
@@ -62,12 +64,15 @@ class ObjectMap(Method):
 
     def __post_init__(self) -> None:
         scales = numbers("scales, factors of the images' sides,", self.scales, least=1e-3, most=100)
-        images, self.mirror = check_images(self.images, channels_of(self.model)), flag("mirror", self.mirror)
+        form = form_of(self.model)
+        images, *held = check_inputs(self.images, form)
+        self.mirror = flag("mirror", self.mirror)
         self.views: list[tuple[OneView, bool]] = []
-        for view in (_resize(images, scale) for scale in scales):
+        for view in (_resize(images, scale, form) for scale in scales):
             for mirrored in (False, True)[: 1 + self.mirror]:
                 seen = view.flip(-1) if mirrored else view
-                self.views.append((OneView(self.model, seen, layers=self.layers, rule=self.rule), mirrored))
+                view_of = OneView(self.model, (seen, *held), layers=self.layers, rule=self.rule)
+                self.views.append((view_of, mirrored))
         self.answer = self.views[0][0].answer
 
     def _maps(self, target: Target) -> Tensor:
@@ -90,10 +95,12 @@ class AveragedObjectMap(ObjectMap):
 object_map = function(ObjectMap)
 
 
-def _resize(images: Tensor, scale: float) -> Tensor:
-    """Images (N, C, H, W) with both sides times `scale`, in whole pixels and still in [0, 1]; at scale 1 themselves."""
+def _resize(images: Tensor, scale: float, form: Form) -> Tensor:
+    """Images (N, C, *grid) with all sides times `scale`, in whole pixels and in their range; at scale 1 themselves."""
     if scale == 1:
         return images
-    height, width = (max(1, round(side * scale)) for side in images.shape[2:])
-    check_room(f"images of {height} x {width} pixels", height * width * images[:, :, 0, 0].numel() * 4)
-    return F.interpolate(images, (height, width), mode="bicubic", antialias=True).clamp(0, 1)
+    grid = [max(1, round(side * scale)) for side in images.shape[2:]]
+    check_room(f"images of {' x '.join(map(str, grid))} pixels", math.prod(grid) * images.shape[:2].numel() * 4)
+    how = {1: {"mode": "linear"}, 2: {"mode": "bicubic", "antialias": True}, 3: {"mode": "trilinear"}}[len(grid)]
+    wide = images if images.dtype.itemsize > 2 else images.float()  # torch does not have it for half precision
+    return F.interpolate(wide, grid, **how).clamp(form.low, form.high).to(images.dtype)  # type: ignore[arg-type]

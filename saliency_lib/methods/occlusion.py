@@ -12,6 +12,7 @@ fails where two parts say the same: cover either one, and the other still carrie
 something too, a gray square that the network may take for a thing; and the map is as coarse as the squares.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from numbers import Real
 
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from saliency_lib.checks import integer, numbers, short_repr
 from saliency_lib.errors import SaliencyError
+from saliency_lib.images import each
 from saliency_lib.methods.method import function
 from saliency_lib.methods.perturbations import PerturbationMethod
 from saliency_lib.methods.superpixels import COUNT, pieces_of, superpixels
@@ -30,11 +32,12 @@ class Covering(PerturbationMethod):
     """What the methods share that cover one piece after another: `pieces` says which, (1 or N, H, W) masks."""
 
     segments: Tensor | None = None
-    value: float | Sequence[float] = 0.5
+    value: float | Sequence[float] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.paint = _paint(self.value, self.I)
+        middle = (self.form.low + self.form.high) / 2
+        self.paint = _paint(middle if self.value is None else self.value, self.I)
         self.places = self.pieces()
 
     def pieces(self) -> list[Tensor]:
@@ -54,7 +57,7 @@ class Covering(PerturbationMethod):
             S[seen.version, seen.row] = seen.S
         fall, count = torch.zeros_like(self.I[:, 0]), torch.zeros_like(self.I[:, 0])
         for place, drop in zip(self.places, (S[0] - S[1:]).to(fall), strict=True):
-            fall += place * drop[:, None, None]
+            fall += place * each(drop, fall)
             count += place
         return fall / count
 
@@ -64,9 +67,9 @@ class Occlusion(Covering):
 
     Zeiler and Fergus (2014), section 4.2; its unit is that of the score, and negative where covering raises it. `patch`
     is the side of the squares in pixels, by default a seventh of the image's shorter side; `stride`, their distance, is
-    by default the same. With `segments` (N, H, W), pieces numbered from 0, these are covered in turn. `value` is
-    what is painted, in [0, 1], one number or one a channel. Without a target the class is the top one of the image
-    itself. At most `batch_size` copies are in memory; `progress` as in `smoothgrad`.
+    by default the same. With `segments` (N, H, W), pieces numbered from 0, these are covered in turn. `value` is what
+    is painted, one number or one a channel, by default the middle of the images' range. Without a target the class is
+    the top one of the image itself. At most `batch_size` copies are in memory; `progress` as in `smoothgrad`.
 
     Images, target and errors as in `input_gradient`, but the network need not be differentiable; `SaliencyError` for
     squares that leave pixels out. Reference: `saliency_lib/methods/occlusion.py` says when it fails.
@@ -83,18 +86,18 @@ class Occlusion(Covering):
             if self.patch is not None or self.stride is not None:
                 raise SaliencyError("either segments are covered or squares: give segments, or patch and stride")
             return super().pieces()
-        H, W = self.I.shape[2:]
-        patch = integer("patch", max(1, min(H, W) // 7) if self.patch is None else self.patch, 1)
+        grid = self.I.shape[2:]
+        patch = integer("patch", max(1, min(grid) // 7) if self.patch is None else self.patch, 1)
         stride = integer("stride", patch if self.stride is None else self.stride, 1)
-        if stride > patch or patch > min(H, W):
-            raise SaliencyError(f"squares of {patch} pixels, {stride} apart, do not cover {min(H, W)} pixels")
-        y, x = (torch.arange(side, device=self.I.device) for side in (H, W))
-        rows, columns = (range(0, side - patch + stride, stride) for side in (H, W))
-        return [
-            (((top <= y) & (y < top + patch))[:, None] & ((left <= x) & (x < left + patch)))[None]
-            for top in rows
-            for left in columns
-        ]
+        if stride > patch or patch > min(grid):
+            raise SaliencyError(f"squares of {patch} pixels, {stride} apart, do not cover {min(grid)} pixels")
+        corners = itertools.product(*(range(0, side - patch + stride, stride) for side in grid))
+        return [self._square([slice(start, start + patch) for start in corner]) for corner in corners]
+
+    def _square(self, where: list[slice]) -> Tensor:
+        mask = torch.zeros(1, *self.I.shape[2:], dtype=torch.bool, device=self.I.device)
+        mask[(slice(None), *where)] = True
+        return mask
 
 
 class SuperpixelOcclusion(Covering):
@@ -118,4 +121,4 @@ def _paint(value: float | Sequence[float], I: Tensor) -> Tensor:
     values = numbers("the value to paint", [value] if isinstance(value, Real) else value)
     if len(values) not in (1, I.shape[1]):
         raise SaliencyError(f"the value to paint is one finite number, or one a channel, and not {short_repr(value)}")
-    return torch.tensor(values).to(I).reshape(-1, 1, 1)
+    return each(torch.tensor(values).to(I), I[0])

@@ -1,7 +1,8 @@
 """What the methods share that show a network many versions of an image: dimmer ones, noisy ones, covered ones.
 
 The versions come one after another from a generator and go through the network `batch_size` at a time, so that memory
-does not grow with their number. Classes are settled once, on the images as they are.
+does not grow with their number. What is handed over beside an image, `(images, table)`, goes with each version of it.
+Classes are settled once, on the images as they are.
 """
 
 import copy
@@ -14,12 +15,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from saliency_lib.checks import MANY, check_images, integer
+from saliency_lib.checks import MANY, check_inputs, integer, rows_of
 from saliency_lib.methods.gradients import Recording
 from saliency_lib.methods.method import Method
 from saliency_lib.methods.relu_rules import AnyRule
-from saliency_lib.models.forward import ask, evaluation_mode
-from saliency_lib.models.model import channels_of
+from saliency_lib.models.forward import ask, check_places, evaluation_mode
+from saliency_lib.models.model import form_of
 from saliency_lib.progress import progress_bar
 from saliency_lib.targets import (
     Answer,
@@ -70,8 +71,11 @@ class PerturbationMethod(Method):
     def __post_init__(self) -> None:
         self.batch_size = integer("batch_size", self.batch_size, 1, MANY)
         with evaluation_mode(self.model), torch.inference_mode(False), torch.no_grad():
-            self.I = check_images(self.images, channels_of(self.model)).detach().clone()
-            self.answer = ask(self.model, self.I)
+            self.form = form_of(self.model)
+            images, *self.held = check_inputs(self.images, self.form)
+            self.I = images.detach().clone()
+            self.answer = ask(self.model, (self.I, *self.held))
+            check_places(self.model, (self.I, *self.held), self.answer)
 
     def numbers(self, versions: Iterable[Tensor], count: int, target: Target) -> Iterator[Seen]:
         """S of each of `count` versions (N, C, H, W) of the images."""
@@ -108,13 +112,14 @@ class PerturbationMethod(Method):
     def _results(
         self, images: Tensor, rows: tuple[int, ...], target: Target, differentiate: bool
     ) -> tuple[Tensor, Tensor]:
+        inputs = images, *rows_of(self.held, list(rows))
         target, watch = settled(target, self.answer, torch.tensor(rows)), layers_of(target)
         if differentiate:
-            seen = Recording(self.model, images, watch=watch, rule=self.rule, in_range=False)
+            seen = Recording(self.model, inputs, watch=watch, rule=self.rule, in_range=False)
             S = seen.numbers(target)
             return S.detach(), seen.gradient(S)
         with evaluation_mode(self.model), torch.inference_mode(False), torch.no_grad():
-            S = select(ask(self.model, images, watch), target)
+            S = select(ask(self.model, inputs, watch), target)
             return S, torch.empty_like(S)
 
 

@@ -59,9 +59,11 @@ class Rise(PerturbationMethod):
         if not 0 < self.probability < 1:
             raise SaliencyError("the probability that a cell is shown lies between 0 and 1, and is neither")
         super().__post_init__()
+        if self.I.ndim != 4:
+            raise SaliencyError(f"the masks of RISE are for images (N, C, H, W), and not {tuple(self.I.shape)}")
         self.cells = integer("cells", self.cells, 1, min(self.I.shape[2:]))
         random = Generator().manual_seed(self.seed)
-        several = baselines_of(self.baseline, self.I, random)
+        several = baselines_of(self.baseline, self.I, random, self.form)
         if len(several) > 1:
             raise SaliencyError("what is hidden has the pixels of one baseline, and not of several")
         self.hidden = several[0]

@@ -28,7 +28,7 @@ import torch
 from torch import Generator, Tensor
 
 from saliency_lib.checks import MANY, flag, integer, number, seed_of
-from saliency_lib.images import with_part
+from saliency_lib.images import each, with_part
 from saliency_lib.methods.method import function
 from saliency_lib.methods.perturbations import PerturbationMethod
 from saliency_lib.methods.relu_rules import AnyRule
@@ -66,7 +66,7 @@ class SmoothGrad(PerturbationMethod):
     def noisy(self) -> Iterator[Tensor]:
         """The images with noise, sample by sample; all images get the same, so that none depends on another."""
         random = Generator().manual_seed(self.seed)
-        low, high = self.I.amin((1, 2, 3), keepdim=True), self.I.amax((1, 2, 3), keepdim=True)
+        low, high = (each(value, self.I) for value in self.I.flatten(1).aminmax(dim=1))
         for _ in range(self.samples):
             e = torch.randn(self.I.shape[1:], generator=random, dtype=torch.float32, device="cpu")
             yield self.I + self.noise * (high - low) * e.to(self.I)

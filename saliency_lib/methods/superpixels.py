@@ -18,6 +18,7 @@ from saliency_lib.checks import MANY, check_images, check_tensor, integer, seed_
 from saliency_lib.errors import ImageError, SaliencyError
 from saliency_lib.images import with_part
 from saliency_lib.methods.baselines import Baseline, baselines_of
+from saliency_lib.methods.gradients import ANYWHERE
 from saliency_lib.methods.perturbations import PerturbationMethod, Version
 from saliency_lib.targets import Target
 
@@ -29,26 +30,31 @@ COMPACTNESS = (10, 30, 100, 300)
 
 
 def superpixels(images: Tensor, count: int = COUNT) -> Tensor:
-    """The number of the superpixel that each pixel belongs to, (N, H, W), from 0: about `count` of them in an image.
+    """The number of the superpixel that each pixel belongs to, (N, *grid), from 0: about `count` of them in an image.
 
     SLIC (Achanta et al., 2012), by scikit-image. They are connected, and have about one size. In an image with a strong
     grain colors scatter, and pieces fall apart and are merged away: there nearness counts for more, until half of
     `count` are left, and if none helps a warning says how many there are. Raises `ImageError` for bad images.
     Reference: `saliency_lib/methods/superpixels.py`.
     """
-    pixels = check_images(images).detach().cpu().double().movedim(1, 3).numpy()
+    pixels = check_images(images, ANYWHERE).detach().cpu().double().movedim(1, -1).numpy()
     count = integer("count", count, 1, MANY)
     return with_part(torch.from_numpy(np.stack([_slic(image, count) for image in pixels])).long(), images)
 
 
 def _slic(image: np.ndarray, count: int) -> np.ndarray:
-    """The pieces of one image (H, W, C)."""
+    """The pieces of one image (*grid, C); a signal is an image of one row."""
     from skimage.segmentation import slic  # here, because it takes a second to import
 
+    grid = image.shape[:-1]
+    plane, colors = (
+        image.reshape((1,) * (len(grid) == 1) + image.shape),
+        {} if len(grid) == 2 else {"convert2lab": False},
+    )
     for compactness in COMPACTNESS:
-        found = slic(image, count, compactness=compactness, start_label=0, channel_axis=2)
+        found = slic(plane, count, compactness=compactness, start_label=0, channel_axis=-1, **colors).reshape(grid)
         pieces = int(found.max()) + 1
-        if pieces >= min(count, image.shape[0] * image.shape[1]) / 2:
+        if pieces >= min(count, found.size) / 2:
             return found
     warnings.warn(f"about {count} superpixels were asked for, and there are {pieces}", stacklevel=4)
     return found
@@ -71,7 +77,8 @@ class SuperpixelMethod(PerturbationMethod):
         found = superpixels(self.I, self.superpixels) if self.segments is None else self.segments
         self.pieces = pieces_of(self.I, found)
         self.seed = seed_of(self.seed)
-        (self.paint,) = baselines_of([self.baseline], self.I, torch.Generator().manual_seed(self.seed))  # type: ignore[list-item]
+        random = torch.Generator().manual_seed(self.seed)
+        (self.paint,) = baselines_of([self.baseline], self.I, random, self.form)  # type: ignore[list-item]
         # Each image begins the random numbers anew, so that none depends on another.
         counts = [int(segments.max()) + 1 for segments in self.pieces]
         self.coalitions = [self.draw(count, torch.Generator().manual_seed(self.seed)) for count in counts]
@@ -108,10 +115,10 @@ class SuperpixelMethod(PerturbationMethod):
 
 def pieces_of(I: Tensor, segments: Tensor) -> Tensor:
     """The segments (N, H, W) of images I, checked: whole numbers from 0, none left out in any image."""
-    N, _, H, W = I.shape
+    shape, one = (len(I), *I.shape[2:]), (1, *I.shape[2:])
     check_tensor("segments", segments, ImageError)
-    if segments.is_floating_point() or segments.is_complex() or segments.shape not in [(N, H, W), (1, H, W)]:
-        raise ImageError(f"segments are whole numbers of shape {(N, H, W)}, and got {tuple(segments.shape)}")
-    if any(one.unique().tolist() != list(range(int(one.max()) + 1)) for one in segments):
+    if segments.is_floating_point() or segments.is_complex() or segments.shape not in [shape, one]:
+        raise ImageError(f"segments are whole numbers of shape {shape}, and got {tuple(segments.shape)}")
+    if any(pieces.unique().tolist() != list(range(int(pieces.max()) + 1)) for pieces in segments):
         raise SaliencyError("the numbers of the segments should be 0, 1, 2, ..., and none left out")
-    return segments.detach().long().to(I.device).expand(N, H, W)
+    return segments.detach().long().to(I.device).expand(shape)

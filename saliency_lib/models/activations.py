@@ -40,50 +40,76 @@ class tokens(NamedTuple):
     """A layer that puts out tokens (N, T, C), seen as a map (N, C, h, w): those after the first `skip`, row by row.
 
     A vision transformer's first token belongs to no part of the image, hence `skip=1`. `grid` is (h, w); by default the
-    tokens fill a square. A layer that keeps its tokens as a map, channels last, (N, h, w, C), takes `skip=0`. Accepted
-    wherever a layer is. Chapter 8 teaches it.
+    tokens fill a square, and of a signal a line; of a volume it has to be said. A layer that keeps its tokens as a map,
+    channels last, (N, h, w, C), takes `skip=0`. Accepted wherever a layer is. Chapter 8 teaches it.
     """
 
     layer: nn.Module | str | at
     skip: int = 1
-    grid: tuple[int, int] | None = None
+    grid: tuple[int, ...] | None = None
 
 
-def as_map(layer: Layer, output: Tensor, images: Tensor | None = None, kind: type | None = None) -> Tensor:
+def as_map(layer: Layer, output: Tensor, images: Tensor, kind: type | None = None) -> Tensor:
     """A layer's output, or a tensor shaped like it, as the layer is meant to be seen: only `tokens`, `at` change it.
 
-    Raises `ModelError` if the tokens do not fill the grid, or, where the `images` and the `kind` of module are known,
-    if the output is not one of each, or its channels come last and nobody said so.
+    Raises `ModelError` if the tokens do not fill the grid, if the output is not one of each of the images, or, where
+    the `kind` of module is known, if nobody said where its channels are, and the shape does not tell.
     """
-    if images is not None and (output.ndim == 0 or len(output) != len(images)):
+    if output.ndim == 0 or len(output) != len(images):
         raise ModelError(f"a layer puts out one thing for each image, and this one {tuple(output.shape)}: name another")
-    if not isinstance(layer, tokens):
-        said = layer.channels if isinstance(layer, at) else None
-        channels = said and one_of("place", said, ("first", "last"), ModelError)
-        if channels is None and images is not None and output.ndim == 4 and _channels_last(kind, output, images):
-            raise ModelError(f"the layer puts out {tuple(output.shape)}, channels last: say sl.tokens(layer, skip=0)")
-        return output.movedim(-1, 1) if channels == "last" else output
+    if isinstance(layer, tokens):
+        return _laid_out(layer, output, images.ndim - 2)
+    said = layer.channels if isinstance(layer, at) else None
+    place = said and one_of("place", said, ("first", "last"), ModelError)
+    if said is None and kind is not None and output.ndim > 2:
+        found = _channels(kind, output, images)
+        if found != "first":
+            hint = "channels last: say sl.tokens(layer, skip=0)" if found else "say sl.at(layer, channels='first')"
+            raise ModelError(f"the layer puts out {tuple(output.shape)}, {hint} or sl.at(layer, channels='last')")
+    return output.movedim(-1, 1) if place == "last" else output
+
+
+def _laid_out(layer: tokens, output: Tensor, axes: int) -> Tensor:
+    """Tokens as a map."""
     skip = integer("skip", layer.skip, 0, error=ModelError)
-    if output.ndim == 4 and skip == 0:
-        return output.permute(0, 3, 1, 2)
+    if output.ndim == axes + 2 and skip == 0:
+        return output.movedim(-1, 1)
     if output.ndim != 3:
         more = ", or with skip=0 (N, h, w, C)"
         raise ModelError(f"tokens have the shape (N, T, C){more}, and this layer puts out {tuple(output.shape)}")
     count = output.shape[1] - skip
-    h, w = sides(check_size(layer.grid, ModelError)) if layer.grid else (math.isqrt(max(count, 0)),) * 2
-    if h * w != count or count < 1:
-        raise ModelError(f"{count} tokens do not fill a grid of {h} x {w}: say grid=(h, w), or another skip")
-    return output[:, skip:].unflatten(1, (h, w)).permute(0, 3, 1, 2)
+    usual = {1: (count,), 2: (math.isqrt(max(count, 0)),) * 2}.get(axes, ())
+    grid = sides(check_size(layer.grid, ModelError, None)) if layer.grid else usual
+    if math.prod(grid) != count or count < 1 or not grid:
+        shape = " x ".join(map(str, grid)) or "unknown sides"
+        raise ModelError(f"{count} tokens do not fill a grid of {shape}: say grid=(h, w), or another skip")
+    return output[:, skip:].unflatten(1, grid).movedim(-1, 1)
 
 
-def _channels_last(kind: type | None, output: Tensor, images: Tensor) -> bool:
-    """Whether a layer's output (N, a, b, c) has the proportions of the images if its channels are last, and only so."""
-    if kind in (nn.LayerNorm, nn.Linear):
-        return True
-    _, a, b, c = output.shape
-    H, W = images.shape[2:]
-    first, last = (b * W) / (c * H), (a * W) / (b * H)
-    return abs(last - 1) <= 1 / min(a, b) and not 2 / 3 <= first <= 3 / 2
+_FIRST = (
+    *(nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm, nn.modules.pooling._MaxPoolNd),
+    *(nn.modules.pooling._AvgPoolNd, nn.modules.pooling._AdaptiveAvgPoolNd, nn.modules.pooling._AdaptiveMaxPoolNd),
+)
+_LAST = (nn.LayerNorm, nn.Linear)
+
+
+def _channels(kind: type, output: Tensor, images: Tensor) -> str | None:
+    """Where a layer keeps its channels, "first" or "last", as far as it can be told.
+
+    No axis of a layer's grid is longer than the image's; cells of images are about as wide as they are high.
+    """
+    if issubclass(kind, _FIRST) or output.ndim < images.ndim:
+        return "first"
+    if issubclass(kind, _LAST):
+        return "last"
+    grid, first, last = images.shape[2:], output.shape[2:], output.shape[1:-1]
+    if output.ndim != images.ndim:
+        return "first" if output.ndim == 4 else None
+    fit_first, fit_last = (all(a <= b for a, b in zip(own, grid, strict=True)) for own in (first, last))
+    if fit_first != fit_last or len(grid) != 2:
+        return "first" if fit_first and not fit_last else "last" if fit_last and not fit_first else None
+    as_first, as_last = ((own[0] * grid[1]) / (own[1] * grid[0]) for own in (first, last))
+    return "last" if abs(as_last - 1) <= 1 / min(last) and not 2 / 3 <= as_first <= 3 / 2 else "first"
 
 
 _WRAPPERS = ("_orig_mod.", "module.")

@@ -8,11 +8,11 @@ from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map
 
 from saliency_lib.categories import CLASSES, Head
-from saliency_lib.checks import check_images, check_tensor, listed
-from saliency_lib.errors import ModelError, SaliencyError
+from saliency_lib.checks import check_inputs, check_tensor, listed, rows_of
+from saliency_lib.errors import ImageError, ModelError, SaliencyError
 from saliency_lib.models.activations import as_map, find_layer, watched
 from saliency_lib.targets import Answer, Layer
 
@@ -53,23 +53,25 @@ def differentiating(model: nn.Module) -> Iterator[None]:
         yield
 
 
-def ask(model: nn.Module, images: Tensor, layers: Sequence[Layer] = (), *, leaf: bool = False) -> Answer:
+def ask(model: nn.Module, images: Any, layers: Sequence[Layer] = (), *, leaf: bool = False) -> Answer:
     """What `model` says of `images`, and what these layers put out on the way: the one place where a network is called.
 
-    It is handed a copy, because it may work in place. With `leaf` the graph starts at the first of the layers. Raises
-    `ModelError` if the model cannot run on these images, lets them depend on each other, or does not run each layer
-    exactly once.
+    `images` may be `(images, table, ...)`. The model gets copies, because it may work in place. With `leaf` the graph
+    starts at the first of the layers. Raises `ModelError` if the model cannot run on these images, lets them depend on
+    each other, or does not run each layer exactly once.
     """
+    inputs = images if isinstance(images, tuple) else (images,)
+    images = inputs[0]
     with watched(model, layers, leaf=leaf) as outputs:
-        output = _run(model, images)
-    if len(images) > 1 and not _apart(model, images):
+        output = _run(model, inputs)
+    if len(images) > 1 and not _apart(model, inputs):
         raise ModelError(
             "the network lets the images of a batch depend on each other, as batch norm without running statistics "
             "does: pass them one by one, with batch_size=1 where a method has one"
         )
     kinds = {layer: type(find_layer(model, layer)) for layer in outputs}
     inner = {layer: as_map(layer, h, images, kinds[layer]) for layer, h in outputs.items()}
-    return Answer(output, head_of(model), inner, len(images), outputs)
+    return Answer(output, head_of(model), inner, len(images), outputs, images.ndim - 2)
 
 
 @torch.no_grad()
@@ -82,7 +84,7 @@ def activations(model: nn.Module, images: Tensor, layers: Sequence[Layer]) -> di
     """
     layers = listed("layers", list(layers) if isinstance(layers, Mapping) else layers, ModelError)
     with evaluation_mode(model):
-        inner = ask(model, check_images(images), layers).inner
+        inner = ask(model, check_inputs(images), layers).inner
     return {layer: h.detach() for layer, h in inner.items()}
 
 
@@ -104,30 +106,56 @@ _known_apart: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
 
 
 @torch.no_grad()
-def _apart(model: nn.Module, images: Tensor) -> bool:
+def _apart(model: nn.Module, inputs: tuple[Any, ...]) -> bool:
     """Whether the network says of an image alone what it says of it beside its negative; tried once for each model."""
     if model not in _known_apart:
-        one = images[:1].detach()
-        devices = [one.device] if one.is_cuda else []
-        with torch.random.fork_rng(devices):
-            try:
-                alone, again, beside = (_run(model, x) for x in (one, one, torch.cat([one, 1 - one])))
-            except ModelError:  # it runs on batches of one size only
-                return True
-        _known_apart[model] = _alike(alone, beside) or not _alike(alone, again)  # the last: it is random
+        one, (first, *held) = rows_of(inputs, slice(1)), rows_of(inputs, [0, 0])
+        beside = torch.cat([first[:1], 1 - first[1:]]), *held
+        try:
+            alone, again, both = _several(model, [one, one, beside])
+        except ModelError:  # it runs on batches of one size only
+            if inputs[0].ndim == 3:
+                shape = tuple(inputs[0].shape)
+                raise ImageError(
+                    f"{shape} are {shape[0]} signals, and the model runs on none alone; if they are one "
+                    "image, add the batch dimension with images[None]"
+                ) from None
+            return True
+        _known_apart[model] = _alike(alone, both, 1) or not _alike(alone, again, 1)  # the last: it is random
     return _known_apart[model]
 
 
-def _alike(a: Any, b: Any) -> bool:
-    """Whether all tensors in an output, as far as they belong to the first image, are those of another."""
+@torch.no_grad()
+def check_places(model: nn.Module, inputs: tuple[Any, ...], answer: Answer) -> None:
+    """Raise `ModelError` if the network tells images by their place in the batch, as one that holds a table does."""
+    back = list(range(len(inputs[0])))[::-1]
+    if len(back) > 1:
+        again, turned = _several(model, [inputs, rows_of(inputs, back)])
+        if not _alike(answer.output, _turned(turned, back), len(back)) and _alike(answer.output, again, len(back)):
+            raise ModelError(
+                "the network tells the images by their place in the batch, and of their versions batch_size come at a "
+                "time: hand over what belongs to each image, as (images, table)"
+            )
+
+
+def _several(model: nn.Module, asked: list[tuple[Any, ...]]) -> list[Any]:
+    """The network's outputs for several batches; the random numbers that it draws are given back."""
+    images = asked[0][0]
+    with torch.random.fork_rng([images.device] if images.is_cuda else []):
+        return [_run(model, inputs) for inputs in asked]
+
+
+def _turned(output: Any, rows: list[int]) -> Any:
+    """An output with its rows in another order, as far as it has these."""
+    return tree_map(lambda value: value[rows] if _is_plain(value) and len(value) == len(rows) else value, output)
+
+
+def _alike(a: Any, b: Any, count: int) -> bool:
+    """Whether what an output has for each of `count` images is what the first rows of another have."""
     for x, y in zip(tree_leaves(a), tree_leaves(b), strict=False):
-        if _is_plain(x) and _is_plain(y) and len(x) == 1:
-            x, y = x.nan_to_num(), y[:1].nan_to_num()
-            if (
-                x.shape == y.shape
-                and x.numel()
-                and (x - y).abs().max() > 4 * torch.finfo(x.dtype).eps ** 0.5 * x.abs().max()
-            ):
+        if _is_plain(x) and _is_plain(y) and x.numel() and len(x) == count and x.shape[1:] == y.shape[1:]:
+            x, y = x.nan_to_num(), y[:count].nan_to_num()
+            if (x - y).abs().max() > 4 * torch.finfo(x.dtype).eps ** 0.5 * x.abs().max():
                 return False
     return True
 
@@ -140,11 +168,11 @@ def _is_plain(value: object) -> bool:
         return False
 
 
-def _run(model: nn.Module, images: Tensor) -> Any:
+def _run(model: nn.Module, inputs: tuple[Any, ...]) -> Any:
     try:
-        return model(images.clone())
+        return model(*tree_map(lambda value: value.clone() if isinstance(value, Tensor) else value, inputs))
     except SaliencyError:
         raise
     except Exception as error:  # the network is somebody's own code
         first_line = str(error).strip().split("\n", 1)[0] or type(error).__name__
-        raise ModelError(f"the model cannot run on images of shape {tuple(images.shape)}: {first_line}") from error
+        raise ModelError(f"the model cannot run on images of shape {tuple(inputs[0].shape)}: {first_line}") from error

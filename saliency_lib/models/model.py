@@ -11,16 +11,16 @@ derivative with respect to what one sees.
 
 import copy
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
 from saliency_lib.categories import CLASSES, Categories, Head
-from saliency_lib.checks import Size, check_images, check_size, integer, numbers, short_repr
+from saliency_lib.checks import ANY, Form, Size, check_inputs, check_size, integer, numbers, short_repr
 from saliency_lib.errors import ModelError, TargetError
-from saliency_lib.images import to_tensor
+from saliency_lib.images import sides, to_tensor
 from saliency_lib.models.forward import ask, evaluation_mode
 from saliency_lib.targets import check_scores
 
@@ -76,21 +76,24 @@ class Model(nn.Module):
         head: Head = CLASSES,
         size: Size = 224,
         layers: Layers = UNKNOWN,
+        values: tuple[float, float] = (0.0, 1.0),
     ) -> None:
         super().__init__()
         self.network = network
         self.head = head
         self.size = size
         self.layers = layers
+        self.values = values
         weight = next(network.parameters(), None)  # normalization happens where the weights lie
         device = None if weight is None else weight.device
-        self.register_buffer("mean", torch.tensor([float(value) for value in mean], device=device).view(1, -1, 1, 1))
-        self.register_buffer("std", torch.tensor([float(value) for value in std], device=device).view(1, -1, 1, 1))
+        shape = 1, -1, *[1] * len(sides(size))
+        self.register_buffer("mean", torch.tensor([float(value) for value in mean], device=device).view(shape))
+        self.register_buffer("std", torch.tensor([float(value) for value in std], device=device).view(shape))
         self.eval().requires_grad_(False)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, *held: Any) -> Tensor:
         images = images.to(self.mean.device)
-        return self.network(((images - self.mean) / self.std).to(self.dtype))
+        return self.network(((images - self.mean) / self.std).to(self.dtype), *held)
 
     @property
     def dtype(self) -> torch.dtype | None:
@@ -101,6 +104,11 @@ class Model(nn.Module):
     def channels(self) -> int:
         """The number C of channels that an image has."""
         return self.mean.shape[1]
+
+    @property
+    def form(self) -> Form:
+        """What images it takes: their channels, the axes of their grid, and the range of their values."""
+        return Form(self.channels, self.mean.ndim - 2, *self.values)
 
     @property
     def categories(self) -> Categories | None:
@@ -118,7 +126,7 @@ class Model(nn.Module):
         Raises `ImageError` if `images` is no batch of images in [0, 1], `ModelError` if the output holds no scores.
         """
         with evaluation_mode(self):
-            return predictions(ask(self, check_images(images, self.channels)).scores, k, self.head)
+            return predictions(ask(self, check_inputs(images, self.form)).scores, k, self.head)
 
     def index(self, target: str | int) -> int:
         """The index of a class by its name (see `Categories.index`). Raises `TargetError` if none or several match."""
@@ -173,12 +181,15 @@ def as_model(
     size: Size = 224,
     head: Head = CLASSES,
     layers: Layers = UNKNOWN,
+    values: tuple[float, float] = (0.0, 1.0),
 ) -> Model:
     """Your own network as a `Model`, whatever it computes.
 
     `module` takes normalized images `(images - mean) / std` with as many channels as there are means, and returns
     scores (N, K), numbers (N,), or anything that a target of yours can pick from. `size` is the side in pixels of the
-    square images that it was trained on, or (H, W). `head` says what the outputs mean. The module is copied: yours
+    square images that it was trained on, or (H, W); of signals it is (L,), of volumes (D, H, W). `values` is the range
+    of what is handed over, before the normalization. `head` says what the outputs mean. What the module takes beside
+    images is handed over with them, as `(images, table)`. The module is copied: yours
     keeps its mode and its gradients, and does not see later changes of the copy.
 
     Raises `ModelError` if `module` is no module, `mean` and `std` are not one finite number for each channel, a `std`
@@ -194,7 +205,10 @@ def as_model(
         raise ModelError(
             f"the head is an sl.Head and the layers are sl.Layers, not {short_repr(head)} and {short_repr(layers)}"
         )
-    return Model(_copied(module), mean, std, head, check_size(size, ModelError), layers)
+    low, high = numbers("values, the least and the largest that images have,", values, 2, error=ModelError)
+    if low >= high:
+        raise ModelError(f"values are from the least to the largest, not from {low:g} to {high:g}")
+    return Model(_copied(module), mean, std, head, check_size(size, ModelError, None), layers, (low, high))
 
 
 def _copied(module: nn.Module) -> nn.Module:
@@ -211,6 +225,6 @@ def layers_known(model: nn.Module) -> Layers:
     return known if isinstance(known, Layers) else UNKNOWN
 
 
-def channels_of(model: nn.Module) -> int | None:
-    """The number of channels of its images, where the model says so."""
-    return model.channels if isinstance(model, Model) else None
+def form_of(model: nn.Module) -> Form:
+    """What images a network takes, where it says so."""
+    return model.form if isinstance(model, Model) else ANY
