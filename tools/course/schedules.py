@@ -1,7 +1,8 @@
 """Whether the schedules of the page *For the teacher* add up: `python -m tools.book schedules`.
 
 The tables of that page are the plan; minutes and prerequisites are the chapters' own. A lecture is planned at half as
-much again as the reading takes, for questions; an exercise at the minutes that its first line names.
+much again as the reading takes, for questions; an exercise at the minutes that its first line names, and experiments
+are homework.
 """
 
 import re
@@ -17,6 +18,7 @@ from tools.tidy import read
 
 PAGE = "reference/for_the_teacher.md"
 LECTURE_TO_READING = 1.5
+HOMEWORK = "Experiment"
 # What a slot of each schedule holds: minutes of lecture, minutes of exercises.
 SLOTS = {"A week's block": (180, 180), "A term of twelve weeks": (90, 90)}
 EVENING = ("One lecture, 90 minutes", 90)
@@ -55,7 +57,7 @@ def slots(project: Project, title: str) -> list[Slot]:
     reading = {project.numbers[page]: minutes(read(page)) for page in project.chapters}
     practice = dict.fromkeys(reading, 0)
     for exercise in exercises(project):
-        practice[project.numbers[exercise.page]] += exercise.minutes
+        practice[project.numbers[exercise.page]] += exercise.minutes * (exercise.grade != HOMEWORK)
     planned = []
     for name, lecture, *rest in rows(project, title):
         here = chapters_in(lecture)
