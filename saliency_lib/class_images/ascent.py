@@ -288,7 +288,10 @@ def _start(
     if isinstance(start, Tensor):
         if maps:
             raise SaliencyError(f"{type(maps[0]).__name__} can start from zeros or noise only, not from images")
-        if check_images(start, form).shape[2:] != shape[2:] or len(start) not in (1, shape[0]):
+        if check_images(start, form._replace(axes=len(shape) - 2)).shape[2:] != shape[2:] or len(start) not in (
+            1,
+            shape[0],
+        ):
             raise ImageError(f"expected a start of shape {shape}, and got {tuple(start.shape)}")
         return (start.detach().to(mean) - mean).expand(shape).clone().requires_grad_()
     if not isinstance(start, str) or start not in ("zeros", "noise"):
