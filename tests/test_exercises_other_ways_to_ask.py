@@ -48,15 +48,22 @@ def test_path() -> None:
     judged("ask-path", right, wrong)
 
 
-def test_baseline() -> None:
+def test_expected() -> None:
+    alphas = (torch.arange(1000) + 0.5) / 1000
+
+    def share(base: float) -> float:
+        return ((1 - base) * (2 * (base + alphas * (1 - base))).mean()).item()
+
+    right = (share(0), share(0.5), (share(0) + share(0.5)) / 2, share(0.25))
     wrong = [
-        ((3, 1, -2.4, 0), "the derivative"),
-        ((0.6, 0, -2.4, 0), "for each pixel"),
-        ((0.6, 1, 2.4, 0), "negative"),
-        ((0.6, 1, 0.6, 1), "I' is 1 now"),
-        ((0.6, 1, -2.4, 1), "white pixel from white"),
+        ((2, 0.75, 0.875, 0.9375), "the derivative at 1"),
+        ((1, 1.5, 0.875, 0.9375), "how long the way"),
+        ((1, 1, 0.875, 0.9375), "f(1) - f(1/2)"),
+        ((1, 0.75, 1.75, 0.9375), "mean of the two shares"),
+        ((1, 0.75, 0.875, 0.875), "curved"),
+        ((1, 0.75, 0.875, 0.5), "f(1/4)"),
     ]
-    judged("ask-baseline", (0.6, 1, -2.4, 0), wrong)
+    judged("ask-expected", right, wrong)
 
 
 def test_two_baselines(owl: dict) -> None:
@@ -108,18 +115,18 @@ def test_pairs() -> None:
 
 
 def test_samples(owl: dict) -> None:
-    def difference(samples: int) -> float:
-        settings = {"samples": samples, "superpixels": 20, "batch_size": 64}
-        first, second = (sl.shap(*owl.values(), seed=seed, **settings) for seed in (0, 1))
+    def difference(samples: int, centered: bool) -> float:
+        asked = {"samples": samples, "centered": centered, "baseline": "gray", "batch_size": 50}
+        first, second = (sl.rise(*owl.values(), seed=seed, **asked) for seed in (0, 1))
         return (first - second).square().mean().item() ** 0.5
 
-    quotient = difference(64) / difference(1024)
+    few, many, raw = difference(20, True), difference(320, True), difference(320, False)
+    right = (few / many, raw / many)
     wrong = [
-        ((16, quotient), "take the root"),
-        ((0.25, quotient), "over the smaller"),
-        ((2, quotient), "root of the number"),
-        ((4, 1 / quotient), "at 64 over"),
-        ((4, quotient**2), "root of the mean square"),
-        ((4, 1), "two seeds"),
+        ((many / few, right[1]), "at 20 masks over"),
+        ((right[0] ** 2, right[1]), "root of the mean square"),
+        ((right[0] + 2, right[1]), "both centered"),
+        ((right[0], raw / few), "centered one of 320"),
+        ((right[0], 1), "not centered over"),
     ]
-    judged("ask-samples", (4, quotient), wrong, **owl)
+    judged("ask-samples", right, wrong, **owl)

@@ -8,13 +8,13 @@ from torch import Tensor
 
 from saliency_lib.exercises.check import exercise, expect, near, numbers
 from saliency_lib.methods.integrated_gradients import integrated_gradients
-from saliency_lib.methods.shap import shap
+from saliency_lib.methods.rise import rise
 from saliency_lib.models.model import Model
 
 
 @exercise("ask-eyes")
 def eyes(answer: Any) -> None:
-    """Occlusion and Shapley values of two players that partly stand in for each other, eqs. (10.4) and (10.6)."""
+    """Occlusion and Shapley values of two players that partly stand in for each other, eqs. (10.4) and (10.7)."""
     given = numbers(answer, 4, "four numbers: occlusion of the left and the right eye, then their Shapley values")
     left, right, both = 2, 1, 2.5
     expect(not (near(given[0], left) and near(given[1], right)), "occlusion: take an eye away from both, not from none")
@@ -52,16 +52,17 @@ def path(answer: Any) -> None:
     )
 
 
-@exercise("ask-baseline")
-def baseline(answer: Any) -> None:
-    """Integrated gradients of 3 x1 + x2 from black and from white, eq. (10.3)."""
-    given = numbers(answer, 4, "four numbers: x1 and x2 from black, then x1 and x2 from white")
-    expect(not near(given[0], 3), "from black: this is the derivative; times how far the pixel is from black")
-    expect(near(given[0], 0.6) and near(given[1], 1), "from black: (I - 0) times the derivative, for each pixel")
-    expect(not near(given[2], 2.4), "from white: I - I' is negative for a pixel that is darker than white")
-    expect(not (near(given[2], 0.6) and near(given[3], 1)), "from white: the same as from black? I' is 1 now")
-    expect(near(given[2], -2.4), "from white: (I - I') times the derivative, and I' is not 0 now")
-    expect(near(given[3], 0), "x2 from white: how far is a white pixel from white?")
+@exercise("ask-expected")
+def expected(answer: Any) -> None:
+    """Integrated gradients of x^2 at 1 from 0, from 1/2, their mean, and from the mean baseline 1/4, eq. (10.3)."""
+    given = numbers(answer, 4, "four numbers: from 0, from 1/2, the mean of both, and from the baseline 1/4")
+    expect(not near(given[0], 2), "from 0: this is the derivative at 1; its mean on the way is smaller")
+    expect(near(given[0], 1), "from 0: with one pixel, completeness leaves f(1) - f(0)")
+    expect(not near(given[1], 1.5), "from 1/2: the mean derivative on the way, times how long the way is")
+    expect(near(given[1], 0.75), "from 1/2: f(1) - f(1/2)")
+    expect(near(given[2], 0.875), "expected: the mean of the two shares")
+    expect(not near(given[3], 0.875), "from 1/4: f is curved, so this is not the mean of the two")
+    expect(near(given[3], 0.9375), "from 1/4: f(1) - f(1/4)")
 
 
 @exercise("ask-two-baselines")
@@ -91,7 +92,7 @@ def two_baselines(answer: Any, model: Model, image: Tensor, target: Any) -> None
 
 @exercise("ask-pairs")
 def pairs(answer: Any, v: Callable[[Tensor], Tensor]) -> None:
-    """How much two pieces stand in for each other, eq. (10.9), for all pairs."""
+    """How much two pieces stand in for each other, eq. (10.10), for all pairs."""
     given = torch.tensor(numbers(answer, 36, "36 numbers, (6, 6): one for each pair of tiles")).double().view(6, 6)
     off = 1 - torch.eye(6)
     whole, none = (v(torch.full((1, 6), float(fill))).double().cpu() for fill in (1, 0))
@@ -116,21 +117,19 @@ def pairs(answer: Any, v: Callable[[Tensor], Tensor]) -> None:
 
 @exercise("ask-samples")
 def samples(answer: Any, model: Model, image: Tensor, target: Any) -> None:
-    """By how much SHAP's error falls from 64 to 1024 samples: by the rule of the root, and measured."""
-    given = numbers(answer, 2, "two numbers: the quotient by the rule, and the quotient measured")
-    expect(not near(given[0], 16), "16 times the samples do not make the error 16 times smaller: take the root")
-    expect(not near(given[0], 0.25), "the larger difference over the smaller one")
-    expect(near(given[0], 4), "by the rule: an error falls with the root of the number of samples")
+    """How RISE's error falls from 20 to 320 masks, and what centering takes off it."""
+    given = numbers(answer, 2, "two numbers: how many times larger with 20 masks, and how many times without centering")
 
-    def difference(count: int) -> float:
-        settings: dict[str, Any] = {"samples": count, "superpixels": 20, "batch_size": 64, "progress": False}
-        first, second = (shap(model, image, target, seed=seed, **settings) for seed in (0, 1))
+    def difference(count: int, centered: bool) -> float:
+        asked: dict[str, Any] = {"samples": count, "centered": centered, "baseline": "gray", "batch_size": 50}
+        first, second = (rise(model, image, target, seed=seed, **asked) for seed in (0, 1))
         return (first - second).square().mean().sqrt().item()
 
-    measured = difference(64) / difference(1024)
-    expect(not near(given[1], 1 / measured, 0.05 / measured), "measured: the difference at 64 over that at 1024")
-    expect(not near(given[1], measured**2, 0.05 * measured**2), "measured: take the root of the mean square")
+    few, many, raw = difference(20, True), difference(320, True), difference(320, False)
+    expect(not near(given[0], many / few, 0.05 * many / few), "the difference at 20 masks over that at 320")
     expect(
-        near(given[1], measured, 0.05 * measured),
-        "measured: the root mean square of the difference of two seeds' maps, at 64 samples and at 1024",
+        not near(given[0], (few / many) ** 2, 0.05 * (few / many) ** 2), "take the root of the mean square, both times"
     )
+    expect(near(given[0], few / many, 0.05 * few / many), "20 over 320: both centered, seeds 0 and 1")
+    expect(not near(given[1], raw / few, 0.05 * raw / few), "compare the uncentered run with the centered one of 320")
+    expect(near(given[1], raw / many, 0.05 * raw / many), "not centered over centered: 320 masks, seeds 0 and 1")
