@@ -13,6 +13,7 @@ summed over colors. Attention is averaged over heads and over the four places of
 et al., 2023), enlarged to the size of the picture.
 """
 
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -46,7 +47,9 @@ def gradient_map(model: Diffusion, x: Tensor, t: float, texts: Sequence[str], wo
     def clean(words: Tensor) -> Tensor:
         return signal(t) * x - noise(t) * model.network.read(x, time, words)[0]
 
-    change: Tensor = torch.func.jvp(clean, (full,), (along,))[1]
+    with warnings.catch_warnings():  # of torch's own: it scripts its rules for this mode
+        warnings.simplefilter("ignore", FutureWarning)
+        change: Tensor = torch.func.jvp(clean, (full,), (along,))[1]
     return change.abs().sum(1)
 
 
