@@ -1,0 +1,26 @@
+"""Every method on fifteen networks of other people's making: equal to its formula written out, or one sentence."""
+
+import pytest
+from helpers import says
+
+import saliency_lib as sl
+from benchmarks.any_network import CASES, METHODS, case, found, verdict
+
+QUICK = ["gradient", "occlusion", "shap", "lime", "grad-cam", "lrp", "lrp-z-plus", "guided backpropagation"]
+"""One of each kind; `python -m benchmarks.any_network` tries all."""
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_map_is_right_or_refused(name: str) -> None:
+    for method in QUICK:
+        words = verdict(method, name)
+        assert words.startswith(("right", "refused")), f"{method}: {words}"
+        if words.startswith("refused"):
+            with pytest.raises(sl.SaliencyError) as caught:
+                found(method, case(name))
+            says(caught.value)
+
+
+@pytest.mark.parametrize("method", sorted({*METHODS} - {*QUICK}))
+def test_every_method_is_right_on_a_network_that_works_in_place(method: str) -> None:
+    assert verdict(method, "in place").startswith("right")
