@@ -273,7 +273,7 @@ def test_a_unit_can_be_asked_in_every_way(resnet: nn.Module) -> None:
         (("layer3", 0, (4, 0)), r"no position \(4, 0\) in a layer of 4 x 4"),
         (("layer3", 0, "min"), "not 'min'"),
         (("layer3", 0, (0, -1)), "a position .* is -1"),
-        (("layer3", 0, (0, 0, 0)), r"not \(0, 0, 0\)"),
+        (("layer3", 0, (0, 0, 0)), r"no position \(0, 0, 0\)"),
         (("fc", 2, (0, 3)), r"no position \(0, 3\)"),
     ],
 )
