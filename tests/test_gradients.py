@@ -373,9 +373,7 @@ NAN, INFINITE = (torch.full((1, 3, 8, 8), value) for value in (float("nan"), flo
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (torch.rand(3, 8, 8), r"expected images of shape \(N, C, H, W\).*images\[None\]"),
         (torch.rand(8, 8), "expected images of shape"),
-        (torch.rand(1, 1, 3, 8, 8), "expected images of shape"),
         (torch.tensor(0.5), "expected images of shape"),
         (torch.rand(0, 3, 8, 8), "empty"),
         (torch.rand(1, 3, 0, 8), "empty"),
@@ -403,6 +401,23 @@ def test_wrong_images_say_what_is_wrong(net: nn.Module, wrong: object, message: 
         says(caught.value)
     with pytest.raises(sl.ImageError, match=message):
         sl.as_classifier(net, MEAN, STD).top(wrong)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((3, 8, 8), r"\(3, 8, 8\).*images\[None\]|one image, and got a batch of 3"),
+        ((1, 1, 3, 8, 8), r"\(1, 1, 3, 8, 8\)"),
+    ],
+)
+def test_images_of_another_rank_than_the_models_are_named(net: nn.Module, shape: tuple[int, ...], message: str) -> None:
+    """They may be signals or volumes, so a network that tells nothing of its images is asked; a `Model` knows."""
+    for explain in EXPLANATIONS:
+        with pytest.raises(sl.SaliencyError, match=message) as caught:
+            explain(net, torch.rand(shape))
+        says(caught.value)
+    with pytest.raises(sl.ImageError, match="expected images of shape"):
+        sl.as_classifier(net, MEAN, STD).top(torch.rand(shape))
 
 
 def test_the_ends_of_the_range_are_in_it(net: nn.Module) -> None:

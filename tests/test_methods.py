@@ -1,5 +1,6 @@
 """Gradient times input, SmoothGrad, integrated gradients, occlusion: closed forms, slow loops, Captum."""
 
+import copy
 import itertools
 from collections.abc import Callable
 
@@ -39,12 +40,12 @@ def test_gradient_times_input_equals_captums(case: tuple[nn.Module, Tensor, int]
 
 @pytest.mark.parametrize("quadrature", CAPTUMS)
 def test_integrated_gradients_equal_captums(case: tuple[nn.Module, Tensor, int], quadrature: str) -> None:
-    model, images, target = case
+    model, images, target = copy.deepcopy(case[0]).double(), case[1].double(), case[2]  # rounding moves kinks
     baseline = torch.rand_like(images)
     found = sl.integrated_gradients(model, images, target, baseline=baseline, steps=11, quadrature=quadrature)
     captums = CaptumsIntegratedGradients(model)
     expected = captums.attribute(images, baseline, target=target, n_steps=11, method=CAPTUMS[quadrature])
-    assert relative(found, expected.detach()) < 1e-4
+    assert relative(found, expected.detach()) < 1e-6  # Captum's steps are single
 
 
 @pytest.mark.parametrize(("squared", "kind"), [(False, "smoothgrad"), (True, "smoothgrad_sq")])

@@ -180,4 +180,6 @@ def _run(model: nn.Module, inputs: tuple[Any, ...]) -> Any:
         raise
     except Exception as error:  # the network is somebody's own code
         first_line = str(error).strip().split("\n", 1)[0] or type(error).__name__
-        raise ModelError(f"the model cannot run on images of shape {tuple(inputs[0].shape)}: {first_line}") from error
+        hint = "; one image wants its batch dimension, images[None]" if inputs[0].ndim == 3 else ""
+        shape = tuple(inputs[0].shape)
+        raise ModelError(f"the model cannot run on images of shape {shape}: {first_line}{hint}") from error
