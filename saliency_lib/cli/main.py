@@ -5,7 +5,7 @@ python -m saliency_lib localize photo.jpg --out box.png
 python -m saliency_lib evaluate --ilsvrc DIR --out results.jsonl --summary summary.json
 python -m saliency_lib audit DIR --out report.html
 python -m saliency_lib compare creatures --images 500 --out results.jsonl --summary summary.json
-python -m saliency_lib study saliency-on-object DIR --out results
+python -m saliency_lib study saliency-on-object DIR --out results.jsonl
 python -m saliency_lib invariances --model creature_convnet
 python -m saliency_lib class-image "flamingo" "monarch" --out sheet.png
 python -m saliency_lib train creature_convnet --out creature_convnet.pt
