@@ -135,6 +135,13 @@ MAXIMA: dict[str, Callable[[Tensor], Tensor]] = {
     "sort": lambda x: torch.stack([x, torch.zeros_like(x)]).sort(0).values[1],
     "topk": lambda x: torch.stack([x, torch.zeros_like(x)]).topk(1, 0).values[0],
     "pool": lambda x: F.max_pool2d(torch.stack([x, torch.zeros_like(x)], -1).flatten(2, -2), (1, 2)).view_as(x),
+    "zero times": lambda x: torch.maximum(x, 0 * x),
+    "times zero": lambda x: torch.fmax(x * 0, x),
+    "where": lambda x: torch.where(x > 0, x, x * 0),
+    "minimum": lambda x: -torch.minimum(-x, torch.zeros(())),
+    "fmin": lambda x: -torch.fmin(torch.zeros_like(x), -x),
+    "clamp max": lambda x: -(-x).clamp(max=0),
+    "rest": lambda x: x - x.clamp(max=0),
 }
 
 
@@ -152,7 +159,8 @@ def test_maxima_of_what_depends_on_the_image_are_none() -> None:
     """A maxout, the largest value in a channel, and a pool behind zeros at the border."""
     pool = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.ZeroPad2d(1), nn.MaxPool2d(2))
     maxout = Act(lambda x: torch.stack([x[:, :2], x[:, 2:]]).max(0).values.amax((2, 3)))
-    network, images = nn.Sequential(pool, maxout), torch.rand(2, 3, 8, 8)
+    smaller = Act(lambda x: torch.minimum(torch.maximum(x, 2 * x.flip(1)), x.flip(1) + 1).clamp(max=6))
+    network, images = nn.Sequential(pool, smaller, maxout), torch.rand(2, 3, 8, 8)
     assert sl.input_gradient(network, images, 1, rule="guided").abs().max() > 0
 
 

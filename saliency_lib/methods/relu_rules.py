@@ -197,17 +197,9 @@ def _relu(node: Any, others: str) -> tuple[str, int, Tensor, Any] | None:
     """
     kind = type(node).__name__.rstrip("0123456789").removesuffix("Backward")
     doubt = f"the rules are defined for ReLU, and the network computes {_OTHERS[kind]}" if kind in _OTHERS else None
-    if kind in _RELUS:
-        low, high, z = _RELUS[kind]
-        begins = 0 if low is None else getattr(node, low)
-        if begins is not None and not (begins.any() if isinstance(begins, Tensor) else begins):
-            return kind, 0, getattr(node, z), high and getattr(node, high)
-    elif kind in ("Maximum", "Fmax"):
-        sides = node._saved_self, node._saved_other
-        for place, other in ((0, 1), (1, 0)):
-            if node.next_functions[other][0] is None and not sides[other].any():
-                return kind, place, sides[place], None
-    elif isinstance(node, BackwardCFunction):  # written in Python
+    if relu := _one_call(node, kind):
+        return kind, *relu
+    if isinstance(node, BackwardCFunction):  # written in Python
         made = getattr(node, "_forward_cls", type(node))
         if made.__module__.startswith("torch.") and not made.__module__.startswith(_TRANSPARENT):
             _refuse(made.__name__)
@@ -216,9 +208,21 @@ def _relu(node: Any, others: str) -> tuple[str, int, Tensor, Any] | None:
     elif kind == "CopySlices" or not hasattr(torch._C._functions, type(node).__name__):
         _refuse(node.name().rsplit(":")[-1])
     elif _may_be_written_out(node, kind):
-        doubt = f"a mask, a maximum of a stack or x + |x| may be a ReLU written out ({node.name()})"
+        doubt = f"a mask, a maximum of a stack, a minimum with 0 or x + |x| may be a ReLU written out ({node.name()})"
     if doubt and others == "raise":
         raise ModelError(f"{doubt}: relu_rule(..., others='backprop') lets it keep its derivative")
+    return None
+
+
+def _one_call(node: Any, kind: str) -> tuple[int, Tensor, Any] | None:
+    """Of a ReLU that is one function which input is z, z, and the bound above; None of any other."""
+    if kind in _RELUS:
+        low, high, z = _RELUS[kind]
+        begins = 0 if low is None else getattr(node, low)
+        if begins is not None and not (begins.any() if isinstance(begins, Tensor) else begins):
+            return 0, getattr(node, z), high and getattr(node, high)
+    elif kind in ("Maximum", "Fmax") and (zeros := _zeros(node)) is not None:
+        return 1 - zeros, (node._saved_self, node._saved_other)[1 - zeros], None
     return None
 
 
@@ -237,8 +241,14 @@ def _may_be_written_out(node: Any, kind: str) -> bool:
             mask = node._saved_other if node._saved_self is None else node._saved_self
             binary = mask.dtype == torch.bool or ((mask == 0).any() and ((mask == 0) | (mask == 1)).all())
             return mask.shape == shape and bool(binary)
+        case "Maximum" | "Fmax":
+            return _one_is_a_multiple(below)
+        case "Minimum" | "Fmin":
+            return _zeros(node) is not None
+        case "Clamp" | "ClampMax":
+            return node._saved_max is not None and not torch.as_tensor(node._saved_max).any()
         case "Where":
-            return None in below and node._saved_condition.shape == shape
+            return node._saved_condition.shape == shape and (None in below or _one_is_a_multiple(below))
         case "MaskedFill":
             return node._saved_mask.shape == shape
         case "Add" | "Sub" if None not in below:
@@ -251,6 +261,17 @@ def _may_be_written_out(node: Any, kind: str) -> bool:
             beside = made.startswith("Stack") or (made.startswith(("Cat", "ConstantPad")) and "Pool" not in kind)
             return beside and ("Pad" in made or any(part is None for part, _ in source.next_functions))
     return False
+
+
+def _zeros(node: Any) -> int | None:
+    """Which of a maximum's or minimum's two inputs is a constant 0."""
+    sides = node._saved_self, node._saved_other
+    return next((i for i in (0, 1) if node.next_functions[i][0] is None and not sides[i].any()), None)
+
+
+def _one_is_a_multiple(below: Sequence[Any]) -> bool:
+    """Whether one of two functions is the other times something, as in max(x, 0 * x)."""
+    return any("Mul" in a.name() and b in {c for c, _ in a.next_functions} for a, b in (below, below[::-1]) if a and b)
 
 
 _VIEWS = {"View", "UnsafeView", "ReshapeAlias", "Unsqueeze", "Squeeze", "Permute", "Transpose", "Clone", "Expand"}
