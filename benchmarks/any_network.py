@@ -179,7 +179,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "one logit": lambda: Case(_model(_resnet(num_classes=1), sl.Head("sigmoid", ["owl"])), ("layer2", "layer4"), 0),
 }
 
-METHODS = [*(name for name in methods() if name != "rise"), "guided backpropagation", "DeconvNet's rule"]
+METHODS = [*methods(), "guided backpropagation", "DeconvNet's rule"]
 SMALL: dict[str, Any] = {"samples": 4, "steps": 4, "patch": 32, "stride": 32, "seed": 7, "quadrature": "midpoint"}
 
 
@@ -246,6 +246,24 @@ def ridge(at: Case) -> Tensor:
     z, S = z - z_mean, S - S_mean
     c = np.linalg.solve(z.T @ (weight * z) + np.eye(4), z.T @ (weight * S))
     return torch.from_numpy(c.T)[:, PIECES]
+
+
+def enlarged(cells: int, side: int) -> np.ndarray:
+    """How much of each of `cells` there is at each of `side` places, by straight lines between their middles."""
+    places = (np.arange(side) + 0.5) * cells / side - 0.5
+    return np.stack([np.interp(places, np.arange(cells), one) for one in np.eye(cells)], 1)
+
+
+@torch.no_grad()
+def masked(at: Case) -> Tensor:
+    """The mean score of four masked images, weighted by what each mask shows of a pixel: Petsiuk et al., equation 6."""
+    random, M, lines = torch.Generator().manual_seed(7), torch.zeros(2, 64, 64), enlarged(7, 80)
+    for _ in range(4):
+        grid = (torch.rand(7, 7, generator=random) < 0.5).double().numpy()
+        y, x = (int(torch.randint(0, 11, (), generator=random)) for _ in range(2))
+        mask = torch.from_numpy(lines @ grid @ lines.T)[y : y + 64, x : x + 64].to(at.dtype)
+        M = M + at.score(mask * at.images)[:, None, None] * mask / (0.5 * 4)
+    return M
 
 
 def layers_of(at: Case, I: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -390,6 +408,7 @@ def expected(method: str, at: Case) -> Tensor | None:
         "occlusion-superpixels": lambda: covered(at),
         "shap": lambda: shapley(at),
         "lime": lambda: ridge(at),
+        "rise": lambda: masked(at),
         "layer-saliency": lambda: layers_of(at, at.images)[0][1].abs().amax(1),
         "grad-cam": lambda: cam(*layers_of(at, at.images)[-1]),
         "object-map": lambda: object_map(at, at.images),
