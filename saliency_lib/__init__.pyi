@@ -71,6 +71,9 @@ from .methods.smoothgrad import smoothgrad as smoothgrad
 from .methods.superpixels import superpixels as superpixels
 from .models.activations import at as at
 from .models.activations import tokens as tokens
+from .models.detections import Detection as Detection
+from .models.detections import box_number as box_number
+from .models.detections import detections as detections
 from .models.forward import activations as activations
 from .models.load import available_models as available_models
 from .models.load import device as device

@@ -1,4 +1,4 @@
-"""The trained networks of chapters 8 and 11: what they are, and how good they are."""
+"""The trained networks of chapters 8, 11 and 12: what they are, and how good they are."""
 
 import hashlib
 import importlib
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 import saliency_lib as sl
 from saliency_lib.models import weights
+from saliency_lib.models.detections import average_precisions, reported, true_boxes
 from saliency_lib.models.load import installed
 from saliency_lib.models.networks import companion_convnet, scene_convnet, steering_convnet
 
@@ -94,6 +95,31 @@ def average_precision(scores: Tensor, labels: Tensor) -> float:
     """Slowly: at each true label, the share of true ones among all that score as high; averaged over the true ones."""
     shares = [labels[scores >= s].float().mean().item() for s, true in zip(scores, labels, strict=True) if true]
     return sum(shares) / len(shares)
+
+
+def test_the_detector_finds_and_places() -> None:
+    """Its null are boxes as large as things are on average, of those who know every label and its quarter of the scene.
+
+    At an overlap of one half they are all right: there the number says that labels are found, and nothing of boxes.
+    """
+    model, drawn = loaded("scene_detector"), sl.scenes(150, seed=4)
+    boxes = true_boxes(drawn.masks)
+    with torch.no_grad():
+        found = reported(model(drawn.images), model.head, threshold=0.02)
+    where = boxes[drawn.labels]
+    quarter = (where[:, :2] // 48 * 48).repeat(1, 2)
+    usual = boxes.clone()
+    usual[drawn.labels] = quarter + (where - quarter).mean(0)
+    guessed = [
+        [sl.Detection("", k, 1.0, 0.7, tuple(some[k].tolist()), 0) for k in range(10) if some[k].isfinite().all()]
+        for some in usual
+    ]
+    for overlap, least, most in ((0.5, 0.98, 1.0), (0.75, 0.95, 0.6), (0.9, 0.4, 0.1)):
+        ours, null = (sum(average_precisions(some, boxes, overlap)) / 10 for some in (found, guessed))
+        assert ours > least
+        assert null <= most
+    assert model(drawn.images[:1]).shape == (1, 144, 14)
+    assert model.head.kind == "sigmoid"
 
 
 def test_the_transformer_knows_drawings_it_has_never_seen() -> None:
