@@ -1,8 +1,8 @@
 """Sphinx extension: the parts of the book's first page that are made from the book itself.
 
-`three-questions` is the figure that answers, from `_static/landing/` (written by `tools.landing`); `start-buttons`
-leads to the first chapter, to Colab and to the repository; `chapter-cards` shows each chapter's number, picture, first
-sentences and time; `install-line` and `how-to-cite` name the repository, which is written in `_config.yml` alone.
+`three-questions` is the figure that answers, from `_static/landing/` (written by `tools.landing`); `chapter-cards`
+shows each chapter's number, picture, first sentences and time; `install-line` and `how-to-cite` name the repository,
+which is written in `_config.yml` alone. What comes before all that is in `first_screen.py`.
 """
 
 import base64
@@ -19,7 +19,6 @@ from PIL import Image
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from tools.markdown import colab_address
 from tools.project import Project
 from tools.refresh import read
 
@@ -55,7 +54,7 @@ class ThreeQuestions(Part):
         photo = f'<img src="_static/landing/photo.webp" alt="{PHOTO_ALT}" {SIZE}>'
         panels = [
             panel("The photo", [photo], "The same for every question."),
-            panel("Guided backpropagation", stack("guided", asked, GUIDED_ALT), agreement(said["guided"])),
+            panel("Guided back&shy;propagation", stack("guided", asked, GUIDED_ALT), agreement(said["guided"])),
             panel("The gradient", stack("gradient", asked, GRADIENT_ALT), agreement(said["gradient"])),
         ]
         return self.raw(
@@ -88,19 +87,6 @@ def agreement(pair: list[float]) -> str:
     """How much the maps of the three questions are alike."""
     low, high = (f"{value:.2f}" for value in pair)
     return f"Rank correlation between its answers: {low if low == high else f'{low} to {high}'}."
-
-
-class StartButtons(Part):
-    """Where to begin."""
-
-    def run(self) -> list[nodes.Node]:
-        """Three links that look like buttons."""
-        first = self.project.chapters[0]
-        colab = f"{colab_address(self.project)}/{first.name}"
-        return self.raw(
-            f'<p class="start"><a class="main" href="chapters/{first.stem}.html">Start reading</a>'
-            f'<a href="{colab}">Run it in Colab</a><a href="{self.project.repository}">Get the code</a></p>'
-        )
 
 
 class ChapterCards(Part):
@@ -184,7 +170,6 @@ class HowToCite(Part):
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.add_directive("three-questions", ThreeQuestions)
-    app.add_directive("start-buttons", StartButtons)
     app.add_directive("chapter-cards", ChapterCards)
     app.add_directive("install-line", InstallLine)
     app.add_directive("how-to-cite", HowToCite)

@@ -7,14 +7,24 @@ one subject and hands on its `STEPS`, functions that change a page in place.
 from pathlib import Path
 from typing import Any
 
-from finishing import access, cite, code, download, head, icons, pictures, terms, unused
+from finishing import access, cite, code, dark, download, folds, head, icons, pictures, sections, terms, unused
 from finishing.page import Page
 from sphinx.application import Sphinx
 
 from tools.course import make as course
 from tools.project import Project
 
-STEPS = (*access.STEPS, *code.STEPS, *pictures.STEPS, *download.STEPS, *head.STEPS, *terms.STEPS, *cite.STEPS)
+STEPS = (
+    *folds.STEPS,
+    *access.STEPS,
+    *code.STEPS,
+    *pictures.STEPS,
+    *dark.STEPS,
+    *download.STEPS,
+    *head.STEPS,
+    *terms.STEPS,
+    *cite.STEPS,
+)
 
 
 def finish(app: Sphinx, error: Exception | None) -> None:
@@ -30,6 +40,7 @@ def finish(app: Sphinx, error: Exception | None) -> None:
         page.write()
         if page.name == app.config.root_doc:
             page.write(site / "index.html")
+    sections.write(site, pages)
     (site / "sitemap.xml").write_text(head.sitemap(pages), "utf-8", newline="\n")
     course.attach(Project(Path(app.srcdir)), site)
     icons.lighten(site)

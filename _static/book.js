@@ -2,7 +2,8 @@
 
 "use strict";
 
-/* A figure opens large over the page; its link leads to the picture where this does not run. */
+/* A figure opens over the page, as large as the screen lets it be whole; its link leads to the picture where this does not
+   run. A press on the picture shows it twice as large, or as it is; two fingers enlarge it as everything. */
 function enlarge(link) {
   const picture = link.querySelector("img");
   const dialog = document.createElement("dialog");
@@ -14,7 +15,13 @@ function enlarge(link) {
   dialog.className = "enlarged";
   dialog.setAttribute("aria-label", "Figure, large");
   dialog.append(close, large);
-  dialog.addEventListener("click", () => dialog.close());
+  dialog.addEventListener("click", ({ target, offsetX, offsetY }) => {
+    if (target !== large) return dialog.close();
+    const [x, y] = [offsetX / large.clientWidth, offsetY / large.clientHeight];
+    dialog.classList.toggle("closer");
+    // What was pressed stays in the middle.
+    dialog.scrollTo(x * large.clientWidth - dialog.clientWidth / 2, y * large.clientHeight - dialog.clientHeight / 2);
+  });
   dialog.addEventListener("close", () => { dialog.remove(); link.focus(); });
   document.body.append(dialog);
   dialog.showModal();

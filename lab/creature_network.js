@@ -1,6 +1,6 @@
-/* The book's creature network (saliency_lib/models/creature_convnet.py): forward, and back under three rules. */
+/* The book's small networks (saliency_lib/models/networks/): forward, and back under a rule of the ReLU. */
 
-import { Convolution, Linear, MaxPool, ReLU } from "./layers.js";
+import { Convolution, GlobalMax, Linear, MaxPool, ReLU } from "./layers.js";
 import { halves, unpack } from "./packing.js";
 
 export const SIDE = 64;
@@ -9,29 +9,20 @@ export const PIXELS = SIDE * SIDE;
 /* A network from what the exporter wrote: half-precision numbers, layer by layer, weights before biases. */
 export async function creatureNetwork(data) {
   const numbers = halves(await unpack(data.weights));
-  let at = 0;
-  const take = (count) => numbers.subarray(at, (at += count));
-  const parameters = data.shapes.map(([weight, bias]) => ({ weight: take(weight), bias: take(bias) }));
-  return new CreatureNetwork(parameters, data.mean, data.std);
+  return new CreatureNetwork(parts(numbers, data.shapes), data.mean, data.std);
 }
 
-export class CreatureNetwork {
-  constructor(parameters, mean, std) {
-    Object.assign(this, { parameters, mean, std });
-    const [first, second, third, hidden, last] = parameters;
-    this.layers = [
-      new Convolution({ ...first, inputs: 3, outputs: 24, kernel: 8, stride: 2, padding: 3, side: 64 }),
-      new ReLU(),
-      new MaxPool({ channels: 24, side: 32 }),
-      new Convolution({ ...second, inputs: 24, outputs: 48, kernel: 5, stride: 1, padding: 2, side: 16 }),
-      new ReLU(),
-      new MaxPool({ channels: 48, side: 16 }),
-      new Convolution({ ...third, inputs: 48, outputs: 48, kernel: 3, stride: 1, padding: 1, side: 8 }),
-      new ReLU(),
-      new Linear({ ...hidden, inputs: 48 * 8 * 8, outputs: 128 }),
-      new ReLU(),
-      new Linear({ ...last, inputs: 128, outputs: 10 }),
-    ];
+/* Weights and biases of each layer, one after the other. */
+export function parts(numbers, shapes) {
+  let at = 0;
+  const take = (count) => numbers.subarray(at, (at += count));
+  return shapes.map(([weight, bias]) => ({ weight: take(weight), bias: take(bias) }));
+}
+
+/* Layers one after the other, on normalized images. */
+class Network {
+  constructor(layers, mean, std) {
+    Object.assign(this, { layers, mean, std });
   }
 
   /* The scores of an image (3, 64, 64) with values in [0, 1], and what the way back has to know. */
@@ -63,6 +54,26 @@ export class CreatureNetwork {
     }
     return g.map((value, i) => value / this.std[Math.floor(i / PIXELS)]);
   }
+}
+
+export class CreatureNetwork extends Network {
+  constructor(parameters, mean, std) {
+    const [first, second, third, hidden, last] = parameters;
+    super([
+      new Convolution({ ...first, inputs: 3, outputs: 24, kernel: 8, stride: 2, padding: 3, side: 64 }),
+      new ReLU(),
+      new MaxPool({ channels: 24, side: 32 }),
+      new Convolution({ ...second, inputs: 24, outputs: 48, kernel: 5, stride: 1, padding: 2, side: 16 }),
+      new ReLU(),
+      new MaxPool({ channels: 48, side: 16 }),
+      new Convolution({ ...third, inputs: 48, outputs: 48, kernel: 3, stride: 1, padding: 1, side: 8 }),
+      new ReLU(),
+      new Linear({ ...hidden, inputs: 48 * 8 * 8, outputs: 128 }),
+      new ReLU(),
+      new Linear({ ...last, inputs: 128, outputs: 10 }),
+    ], mean, std);
+    this.parameters = parameters;
+  }
 
   /* The same network with the weights of some of its five weighted layers shuffled; biases stay. */
   shuffled(chosen, random = Math.random) {
@@ -71,6 +82,26 @@ export class CreatureNetwork {
       bias,
     }));
     return new CreatureNetwork(parameters, this.mean, this.std);
+  }
+}
+
+/* The networks of chapter 11, which see a small creature beside a large thing. */
+export class CompanionNetwork extends Network {
+  static SHAPES = [[12 * 3 * 36, 12], [24 * 12 * 9, 24], [48 * 24 * 9, 48], [480, 10]];
+
+  constructor([first, second, third, last], mean, std) {
+    super([
+      new Convolution({ ...first, inputs: 3, outputs: 12, kernel: 6, stride: 2, padding: 2, side: 64 }),
+      new ReLU(),
+      new MaxPool({ channels: 12, side: 32 }),
+      new Convolution({ ...second, inputs: 12, outputs: 24, kernel: 3, stride: 1, padding: 1, side: 16 }),
+      new ReLU(),
+      new MaxPool({ channels: 24, side: 16 }),
+      new Convolution({ ...third, inputs: 24, outputs: 48, kernel: 3, stride: 1, padding: 1, side: 8 }),
+      new ReLU(),
+      new GlobalMax({ channels: 48, side: 8 }),
+      new Linear({ ...last, inputs: 48, outputs: 10 }),
+    ], mean, std);
   }
 }
 

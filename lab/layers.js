@@ -10,6 +10,13 @@ export const RULES = {
   guided: (g, z) => (g > 0 && z > 0 ? g : 0),
 };
 
+/* All rules between: of a signal whose input was not positive the share `gate` passes, and of one that is negative then
+   the share `slope`. The gradient is (0, 1), the DeconvNet (1, 0), guided backpropagation (0, 0); (1, 1) stops nothing. */
+const mixed = ({ gate, slope }) => (g, z) => {
+  const gated = z > 0 ? g : gate * g;
+  return gated > 0 ? gated : slope * gated;
+};
+
 export const RULE_NAMES = { backprop: "gradient", deconvnet: "DeconvNet", guided: "guided" };
 
 /* Square images of `side` pixels; `weight` is (outputs, inputs, kernel, kernel). */
@@ -68,7 +75,7 @@ export class ReLU {
   }
 
   backward(g, z, rule) {
-    const pass = RULES[rule];
+    const pass = RULES[rule] ?? mixed(rule);
     return g.map((value, i) => pass(value, z[i]));
   }
 }
@@ -98,6 +105,28 @@ export class MaxPool {
   backward(g, from) {
     const target = new Float32Array(this.channels * this.side ** 2);
     for (let at = 0; at < g.length; at++) target[from[at]] += g[at];
+    return target;
+  }
+}
+
+/* The largest of each channel; the signal goes back to where it was, the first of equals. */
+export class GlobalMax {
+  constructor({ channels, side }) {
+    Object.assign(this, { channels, pixels: side * side });
+  }
+
+  forward(x) {
+    const from = Int32Array.from({ length: this.channels }, (_, c) => {
+      let best = c * this.pixels;
+      for (let i = best; i < (c + 1) * this.pixels; i++) if (x[i] > x[best]) best = i;
+      return best;
+    });
+    return [Float32Array.from(from, (i) => x[i]), from];
+  }
+
+  backward(g, from) {
+    const target = new Float32Array(this.channels * this.pixels);
+    from.forEach((i, c) => (target[i] += g[c]));
     return target;
   }
 }

@@ -72,6 +72,8 @@ export function pointable({ canvas, figure, side }, help, on) {
   canvas.addEventListener("pointermove", (event) => {
     if (!down && event.pointerType === "touch") return;
     place(event);
+    // A stroke may have begun before this canvas was here.
+    if (on.resumes && event.buttons & 1) down = true;
     if (down) on.press?.(at.x, at.y);
   });
   const up = () => {
@@ -91,7 +93,22 @@ export function pointable({ canvas, figure, side }, help, on) {
     } else return;
     event.preventDefault();
   });
-  return { at, move, figure };
+  /* The ring about the place pointed at, as wide as the brush that paints there. */
+  const ring = (pixels) => {
+    Object.assign(cross.style, { width: `${(100 * pixels) / side}%`, height: `${(100 * pixels) / side}%` });
+    cross.classList.add("brush");
+  };
+  /* Strokes that a hand has made elsewhere: lists of places, as shares of the sides. */
+  const repeat = (strokes) => {
+    for (const stroke of strokes) {
+      for (const [across, below] of stroke) {
+        move(Math.floor(across * side), Math.floor(below * side), "pointer");
+        on.press?.(at.x, at.y);
+      }
+      on.release?.();
+    }
+  };
+  return { at, move, figure, ring, repeat };
 }
 
 /* A box [x0, y0, x1, y1] as a line that is seen on light and dark. */

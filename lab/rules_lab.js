@@ -60,21 +60,32 @@ export async function rulesLab(place) {
     damaged = on ? [...damaged, i] : damaged.filter((other) => other !== i);
     damage();
   }));
+  const rules = choice("Rule of the ReLU", RULE_NAMES, rule, (value) => {
+    rule = value;
+    another();
+  });
   place.append(
     row(ask.drawingMenu(another), ...classes.map((index, k) =>
       menu(k ? "and for" : "Ask for", ask.names, index, (value) => {
         classes[k] = value;
         another();
       }))),
-    row(choice("Rule of the ReLU", RULE_NAMES, rule, (value) => {
-      rule = value;
-      another();
-    })),
+    row(rules),
     element("div", { class: "lab-pictures three" }, photo.figure, ...maps.map((map) => map.figure)),
     facts,
     gates,
     row(element("fieldset", { class: "lab-choice ticks" }, element("legend", {}, "Shuffle the weights of"), ...ticks),
       button("Shuffle again", damage)),
   );
-  refresh();
+  begin();
+
+  /* A link may ask for a rule and for layers to shuffle: `#lab-rules&rule=guided&shuffle=2,3,4`. */
+  function begin() {
+    const asked = new URLSearchParams(location.hash.startsWith("#lab-rules&") ? location.hash.slice(1) : "");
+    if (asked.get("rule") in RULE_NAMES) rules.select((rule = asked.get("rule")));
+    another();
+    damaged = (asked.get("shuffle") ?? "").split(",").filter((layer) => /^[0-4]$/.test(layer)).map(Number);
+    for (const layer of damaged) ticks[layer].input.checked = true;
+    if (damaged.length) damage();
+  }
 }

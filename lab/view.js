@@ -1,11 +1,15 @@
-/* The only script of a page until one of its labs comes near the window: it then loads the others. */
+/* The only script of a page until one of its labs comes near the window: it then loads the others. A lab that is marked
+   `data-start="touch"` waits for a hand or the focus; what is drawn on it meanwhile is kept for it. */
 
 "use strict";
 
 (() => {
   const base = document.currentScript.src.replace(/[^/]*$/, "");
+  let loading = false;
 
   function load() {
+    if (loading) return;
+    loading = true;
     const style = document.createElement("link");
     style.rel = "stylesheet";
     style.href = `${base}lab.css`;
@@ -33,7 +37,34 @@
       near.disconnect();
       load();
     }, { rootMargin: "400px" });
-    for (const place of document.querySelectorAll(".lab")) near.observe(place);
+    for (const place of document.querySelectorAll(".lab")) {
+      if (place.dataset.start === "touch") waitFor(place);
+      else near.observe(place);
+    }
+    // A link to a lab that is set up says so after the lab's name, where a browser looks for no place of that name.
+    const [name, setup] = location.hash.slice(1).split(/&(.*)/s);
+    if (setup && name.startsWith("lab-")) document.getElementById(name)?.scrollIntoView();
+  }
+
+  function waitFor(place) {
+    place.strokes = [];
+    const touched = ({ type }) => {
+      if (type === "pointerenter" && navigator.connection?.saveData) return;
+      place.dataset.touched = "";
+      place.dispatchEvent(new Event("lab-start"));
+      load();
+    };
+    for (const type of ["pointerenter", "pointerdown", "focusin", "click"]) place.addEventListener(type, touched);
+    const draw = (event) => {
+      const sheet = event.target.closest(".lab-prepared figure:first-child img");
+      if (!sheet || !(event.buttons & 1)) return;
+      if (event.type === "pointerdown" || !place.strokes.length) place.strokes.push([]);
+      const box = sheet.getBoundingClientRect();
+      place.strokes.at(-1).push([(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height]);
+    };
+    place.addEventListener("pointerdown", draw);
+    place.addEventListener("pointermove", draw);
+    place.addEventListener("dragstart", (event) => event.preventDefault());
   }
 
   if (typeof DecompressionStream === "undefined" || typeof IntersectionObserver === "undefined") return;

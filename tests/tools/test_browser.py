@@ -159,16 +159,79 @@ def test_a_folded_solution_opens_and_its_header_leads_nowhere(browser: Browser, 
     assert browser.evaluate(height) > closed
 
 
-def test_a_figure_opens_large_and_closes(browser: Browser, tiny: str) -> None:
+def test_a_figure_opens_whole_comes_closer_and_closes(browser: Browser, tiny: str) -> None:
     browser.look(PHONE, 844)
     browser.open(f"{tiny}/chapters/01_first.html")
     browser.evaluate("document.querySelector('a.enlarge img').click()")
-    width = "(document.querySelector('dialog[open] img') || {}).clientWidth"
-    assert browser.evaluate(width) >= 1.5 * PHONE
+    large = "document.querySelector('dialog[open] img')"
+    assert browser.evaluate(f"[{large}.clientWidth <= innerWidth, {large}.clientHeight <= innerHeight]") == [True, True]
+    assert browser.evaluate(f"{large}.clientWidth") >= 0.9 * PHONE
+    assert browser.evaluate(f"{large}.click(), {large}.clientWidth") >= 1.5 * PHONE
+    assert browser.evaluate(f"{large}.click(), {large}.clientWidth") <= PHONE
     closed = "const dialog = document.querySelector('dialog[open]'); dialog.addEventListener('close', done)"
     browser.evaluate(f"new Promise((done) => {{ {closed}; dialog.querySelector('button').click(); }})")
     assert browser.evaluate("document.querySelectorAll('dialog').length") == 0
     assert browser.evaluate("document.activeElement.className") == "enlarge"
+
+
+def test_folded_code_stands_behind_its_figure_and_says_so(browser: Browser, book: str) -> None:
+    browser.look()
+    browser.open(f"{book}/chapters/02_taylor_expansion.html")
+    titles = "[...document.querySelectorAll('details.hide summary .collapsed')].map((line) => line.textContent)"
+    folds = browser.evaluate(titles)
+    assert folds[:2] == ["Code that prepares", "Code of Figure 2.1"]
+    assert not [title for title in folds if not title.startswith("Code")]
+    order = "document.querySelector('figure').compareDocumentPosition(document.querySelector('details.hide'))"
+    assert browser.evaluate(order) & 4  # the figure comes first
+
+
+def test_reading_with_the_code_is_remembered(browser: Browser, book: str) -> None:
+    browser.look()
+    page = f"{book}/chapters/02_taylor_expansion.html"
+    closed = "document.querySelectorAll('details.hide:not([open])').length"
+    browser.open(page)
+    assert browser.evaluate(closed) > 3
+    browser.evaluate("document.querySelector('.reading [value=run]').click()")
+    assert browser.evaluate(closed) == 0
+    browser.open(page)
+    assert browser.evaluate(f"[{closed}, document.querySelector('.reading [value=run]').checked]") == [0, True]
+    browser.evaluate("document.querySelector('.reading [value=read]').click()")
+    assert browser.evaluate(closed) > 3
+
+
+def test_in_the_dark_figures_have_no_white_card(browser: Browser, book: str) -> None:
+    browser.look(theme="dark")
+    browser.open(f"{book}/chapters/03_saliency_maps.html")
+    bright = """(async () => {
+      const pictures = [...document.querySelectorAll('img[data-dark]')], corners = [];
+      for (const picture of pictures) {
+        await picture.decode();
+        const canvas = new OffscreenCanvas(4, 4), context = canvas.getContext('2d');
+        context.drawImage(picture, 0, 0, 4, 4, 0, 0, 4, 4);
+        corners.push(Math.max(...context.getImageData(0, 0, 1, 1).data.slice(0, 3)));
+      }
+      return corners;
+    })()"""
+    corners = browser.evaluate(bright)
+    assert len(corners) > 4
+    assert max(corners) < 60
+    browser.evaluate("document.documentElement.dataset.theme = 'light'")
+    browser.evaluate("new Promise((done) => setTimeout(done, 300))")
+    assert min(browser.evaluate(bright)) > 240
+
+
+def test_a_table_wider_than_the_paper_is_printed_smaller(browser: Browser, tiny: str) -> None:
+    browser.look()
+    browser.open(f"{tiny}/chapters/01_first.html")
+    cells = "<td>0123456789012345678901234</td>" * 9
+    table = f"<table class='wide'><tbody><tr>{cells}</tr></tbody></table>"
+    browser.evaluate(f"document.querySelector('.bd-article').insertAdjacentHTML('beforeend', `{table}`)")
+    width = "document.querySelector('table.wide').getBoundingClientRect().width"
+    assert browser.evaluate(width) > 700
+    browser.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert browser.evaluate(width) <= 665
+    browser.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert browser.evaluate(width) > 700
 
 
 DARK = """[...document.querySelectorAll('.bd-article :is(div, fieldset, code, pre, td, th)')].filter((node) => {
@@ -189,19 +252,6 @@ def test_on_paper_no_line_is_cut_and_nothing_is_black(browser: Browser, book: st
     assert brightness(state["background"]) > 250
     assert brightness(state["color"]) < 60
     browser.call("Emulation.setEmulatedMedia", media="")
-
-
-@pytest.mark.parametrize("query", ["guided+backpropagation", "guided+back-propagation"])
-def test_the_search_finds_hyphens_and_quotes_the_text(browser: Browser, book: str, query: str) -> None:
-    browser.look()
-    browser.open(f"{book}/search.html?q={query}")
-    browser.evaluate(
-        "new Promise((done) => { const look = () => document.querySelector('#search-results p.context')"
-        " ? done() : setTimeout(look, 50); look(); })"
-    )
-    found = browser.evaluate("[...document.querySelectorAll('#search-results li')].map((item) => item.textContent)")
-    assert any("One rule apart" in text for text in found)
-    assert not [text for text in found if ".pdf" in text]
 
 
 def test_opened_as_a_file(browser: Browser, small_site: Project) -> None:

@@ -122,7 +122,7 @@ COUNTED = """(async () => {
 def walk(browser: Browser, name: str) -> int:
     """How many controls of a lab the tab key reaches, beginning at its first."""
     lab = f"document.querySelector('[data-lab={name}]')"
-    browser.evaluate(f"{lab}.querySelector('select').focus()")
+    browser.evaluate(f"{lab}.querySelector(':is(select, button:not(:disabled), canvas[tabindex], input)').focus()")
     reached = 0
     while browser.evaluate(f"{lab}.contains(document.activeElement)"):
         reached += 1

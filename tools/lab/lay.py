@@ -7,6 +7,7 @@ from tools.lab.bundle import bundle
 from tools.lab.creatures import creature_data
 from tools.lab.packing import script
 from tools.lab.prepared import prepared
+from tools.lab.suspect import race_data, suspect_data
 
 SOURCES = "lab"
 
@@ -19,6 +20,8 @@ def lay(root: Path, site: Path) -> None:
     for name in ("view.js", "lab.css"):
         (target / name).write_text((source / name).read_text("utf-8"), "utf-8", newline="\n")
     script(target / "creatures.js", "creatures", creature_data())
+    script(target / "suspect.js", "suspect", suspect_data())
+    script(target / "race.js", "race", race_data())
     for name, picture in prepared().items():
         picture.save(target / f"{name}.webp", "WEBP", lossless=True)
     imagenet.write(root, target)

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 
+import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
 import saliency_lib as sl
+from saliency_lib.comparison.metric import order
 from tools.lab.creatures import drawings
+from tools.lab.suspect import NETWORKS, guilty, owls
 
 SCALE = 4
 GAP = 12
@@ -26,6 +29,9 @@ def prepared() -> dict[str, Image.Image]:
             sl.to_image(sl.class_image(model, 3, steps=100, step_size=2.5, l2=0.02, progress=False).image)
         ],
         "box": lambda: _boxed(model, images[2:3]),
+        "rulepad": lambda: _two_classes(model, images[:1]),
+        "race": lambda: _race(model, images[1:2]),
+        "suspect": _first_card,
     }
     return {name: _row(pictures()) for name, pictures in make.items()}
 
@@ -58,6 +64,25 @@ def _boxed(model: sl.Model, image: Tensor) -> list[Image.Image]:
     x0, y0, x1, y1 = found.box
     ImageDraw.Draw(drawing).rectangle((x0, y0, x1 - 1, y1 - 1), outline=(255, 215, 106))
     return [drawing, saliency]
+
+
+def _two_classes(model: sl.Model, image: Tensor) -> list[Image.Image]:
+    maps = [sl.plots.colorize(sl.saliency_map(model, image, target, rule="guided")[0]) for target in (0, 6)]
+    return [sl.to_image(image), *maps]
+
+
+def _race(model: sl.Model, image: Tensor) -> list[Image.Image]:
+    other = sl.saliency_map(model, image, 2, rule="guided")
+    maps = torch.cat([sl.saliency_map(model, image, 1), other, torch.zeros_like(other)])
+    gone = torch.zeros(len(maps), image[0, 0].numel(), dtype=torch.bool)
+    gone.scatter_(1, order(maps)[:, : gone.shape[1] // 3], True)
+    return [sl.to_image(torch.where(mask.view_as(image[0, 0]), 0.5, image)) for mask in gone]
+
+
+def _first_card() -> list[Image.Image]:
+    drawn, _ = owls()
+    image, model = drawn.images[:1], sl.load_model(NETWORKS[guilty()[0]]).to("cpu")
+    return [sl.to_image(image), sl.plots.colorize(sl.saliency_map(model, image, "owl")[0])]
 
 
 def _row(pictures: list[Image.Image]) -> Image.Image:

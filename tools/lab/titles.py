@@ -8,6 +8,9 @@ TITLES = {
     "draw": "draw while the network looks on",
     "ascent": "the image a class asks for, live",
     "box": "from a map to a box",
+    "rulepad": "a square of rules between gradient, DeconvNet and guided backpropagation",
+    "race": "the deletion race of two maps and an empty one",
+    "suspect": "twelve cards, guilty or innocent",
 }
 
 ALTS = {
@@ -18,4 +21,8 @@ ALTS = {
     "draw": "The drawing of a ladybird beside the saliency map of ladybird.",
     "ascent": "The image that the class flower asks for after 100 steps of gradient ascent: petals around a disk.",
     "box": "The drawing of a fish with a box around it, beside the saliency map of fish that the box was made of.",
+    "rulepad": "The drawing of a butterfly and its maps of butterfly and of owl by guided backpropagation, much alike.",
+    "race": "The drawing of a cat three times, a third of its pixels gray: the brightest of its gradient, those of a "
+    "guided map that was asked for fish, and those of an empty map.",
+    "suspect": "The drawing of a small owl beside a large tree, and the map of owl by the network of the first card.",
 }
