@@ -21,7 +21,7 @@
     for (const fold of document.querySelectorAll("details.hide.above-input")) fold.open = run;
   }
 
-  /* Two choices in the bar above a chapter that has folded code. */
+  /* Two choices in the bar above a chapter that has folded code; on a phone, where it is full, below the title. */
   function switchFor(bar) {
     const group = document.createElement("fieldset");
     group.className = "reading";
@@ -34,7 +34,9 @@
       remember(target.value === "run");
       show(target.value === "run");
     });
-    bar.append(group);
+    const title = document.querySelector(".bd-article h1");
+    if (title && matchMedia("(max-width: 576px)").matches) title.after(group);
+    else bar.append(group);
     if (run) show(true);
   }
 
