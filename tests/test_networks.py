@@ -16,6 +16,7 @@ from saliency_lib.models import weights
 from saliency_lib.models.detections import average_precisions, reported, true_boxes
 from saliency_lib.models.load import installed
 from saliency_lib.models.networks import companion_convnet, scene_convnet, steering_convnet
+from saliency_lib.models.networks.scene_segmenter import labels_of, lacking_overlap, overlaps
 
 SHA256 = {
     name: digest
@@ -120,6 +121,33 @@ def test_the_detector_finds_and_places() -> None:
         assert null <= most
     assert model(drawn.images[:1]).shape == (1, 144, 14)
     assert model.head.kind == "sigmoid"
+
+
+def test_the_segmenter_marks_what_is_there() -> None:
+    """Its null knows which creature is in which quarter, and marks the pixels that creatures cover most often there."""
+    model, drawn = loaded("scene_segmenter"), sl.scenes(100, seed=4)
+    truth = labels_of(drawn.masks)
+    with torch.no_grad():
+        scores = torch.cat([model(some) for some in drawn.images.split(50)])
+    assert scores.shape == (100, 11, 96, 96)
+    ours = overlaps(scores.argmax(1), truth)
+    quarters = drawn.masks.unfold(2, 48, 48).unfold(3, 48, 48)  # (N, 10, 2, 2, 48, 48)
+    there = quarters.any(5).any(4)
+    usual = quarters[there].float().mean(0) > 0.5
+    guessed = (there[..., None, None] & usual).permute(0, 1, 2, 4, 3, 5).reshape(drawn.masks.shape)
+    null = overlaps(labels_of(guessed), truth)
+    assert sum(ours) / 11 > 0.84
+    assert min(ours) > 0.7
+    assert sum(null) / 11 < 0.65
+    assert lacking_overlap(scores, truth) == pytest.approx(1 - sum(ours) / 11)
+
+
+def test_each_pixel_of_disjoint_masks_has_one_class() -> None:
+    masks = torch.zeros(1, 10, 4, 4, dtype=torch.bool)
+    masks[0, 3, :2], masks[0, 7, 3] = True, True
+    assert labels_of(masks)[0].tolist() == [[3] * 4, [3] * 4, [10] * 4, [7] * 4]
+    half = torch.where(labels_of(masks) == 3, 3, 10)
+    assert overlaps(half, labels_of(masks))[10] == pytest.approx(4 / 8)
 
 
 def test_the_transformer_knows_drawings_it_has_never_seen() -> None:
