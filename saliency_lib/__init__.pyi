@@ -9,6 +9,8 @@ from .categories import Head as Head
 from .categories import imagenet_categories as imagenet_categories
 from .class_images.ascent import ClassImage as ClassImage
 from .class_images.ascent import class_image as class_image
+from .datasets.captioned import Captioned as Captioned
+from .datasets.captioned import captioned as captioned
 from .datasets.companions import Companions as Companions
 from .datasets.companions import companions as companions
 from .datasets.creatures import Creatures as Creatures
@@ -42,6 +44,9 @@ from .localization.boxes import box_iou as box_iou
 from .localization.localize import Localization as Localization
 from .localization.localize import localize as localize
 from .localization.localize import threshold_box as threshold_box
+from .methods.attention import attention_relevance as attention_relevance
+from .methods.attention import attention_rollout as attention_rollout
+from .methods.attention import attention_weights as attention_weights
 from .methods.balance import Balance as Balance
 from .methods.balance import balance as balance
 from .methods.deconvnet import deconvnet_reconstruction as deconvnet_reconstruction

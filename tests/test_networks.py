@@ -158,6 +158,33 @@ def test_the_transformer_knows_drawings_it_has_never_seen() -> None:
     assert not any(isinstance(m, nn.ReLU) for m in model.modules())
 
 
+def test_the_transformer_of_scenes_ranks_labels() -> None:
+    model, drawn = loaded("scene_vit"), sl.scenes(300, seed=4)
+    with torch.no_grad():
+        scores = model(drawn.images)
+    assert scene_convnet.lacking_precision(scores, drawn.labels.float()) < 0.06
+    assert (model.head.kind, model.size) == ("sigmoid", 96)
+    assert [A.shape for A in sl.attention_weights(model, drawn.images[:2])] == [(2, 4, 65, 65)] * 6
+
+
+def test_its_relevance_lies_on_the_creature_asked_for_and_its_rollout_on_none() -> None:
+    """On scenes of two: per pixel, a map that does not know which is meant has one half on each."""
+    model, drawn = loaded("scene_vit"), sl.scenes(200, seed=5)
+    with torch.no_grad():
+        found = ((model(drawn.images) > 0) & drawn.labels).sum(1)
+    images, masks, labels = (
+        part[(drawn.labels.sum(1) == 2) & (found == 2)] for part in (drawn.images, drawn.masks, drawn.labels)
+    )
+    targets = labels.int().argmax(1)
+    own = masks[torch.arange(len(images)), targets].float()
+    other = masks.any(1).float() - own
+    for explain, low, high in ((sl.attention_relevance, 0.85, 1.0), (sl.attention_rollout, 0.4, 0.6)):
+        M = explain(model, images, targets.tolist())
+        M = torch.nn.functional.interpolate(M[:, None], scale_factor=12)[:, 0]
+        a, b = ((M * mask).sum((1, 2)) / mask.sum((1, 2)) for mask in (own, other))
+        assert low < (a / (a + b)).mean() < high
+
+
 @pytest.mark.parametrize("name", companion_convnet.SHA256)
 def test_both_networks_know_drawings_of_their_own_kind(name: str) -> None:
     beside = {"owl": 1.0} if name.endswith("shortcut") else {}

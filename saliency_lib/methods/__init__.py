@@ -10,5 +10,6 @@ perturbations many versions of an image, a batch at a time: smoothgrad, integrat
 superpixels   an image with some of its pieces, and the rest painted over: lime, shap
 baselines     what an image is compared with
 lrp           the score, handed down layer by layer
+attention     what a transformer's attention says: rollout, and attention weighted by gradients
 deconvnet     a network run backward, layer by layer
 """

@@ -86,11 +86,29 @@ class Mirrored:
 
 
 @dataclass(frozen=True)
+class Jittered:
+    """All images of a batch are moved by the same whole number of pixels, at most `jitter`, around the edges."""
+
+    jitter: int
+
+    def __call__(self, loss: Loss, images: Tensor, answers: Tensor, ramp: float) -> Examples:
+        """The altered images, less the mean color, and the same answers."""
+        moved = images.roll(torch.randint(-self.jitter, self.jitter + 1, (2,)).tolist(), (2, 3))
+        return moved.contiguous(memory_format=torch.channels_last), answers
+
+
+def of_images(network: nn.Module, images: Tensor, answers: Tensor) -> Tensor:
+    """What the network puts out for the images, whatever the answers."""
+    return network(images)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """What a network is trained on, toward what, and how.
 
     `draw(count, seed)` gives images in [0, 1] with their answers. `loss` is a number for outputs and answers; `error`
     says in `unit` how wrong the network is on examples that were held out. `rate` and `decay` are those of AdamW.
+    `outputs` says how the network is run, where it is shown the answers too, to choose among them.
     """
 
     network: Callable[[], nn.Module]
@@ -107,11 +125,14 @@ class Recipe:
     held_out: int = 1000
     rate: float = 2e-3
     decay: float = 0.05
+    outputs: Callable[[nn.Module, Tensor, Tensor], Tensor] = of_images
 
     def loss_of(self, network: nn.Module) -> Loss:
         """The loss of a network for images less the mean color."""
         std = torch.tensor(self.std).view(-1, 1, 1)
-        return lambda images, answers: self.loss(network(images / std.to(images.device)), answers)
+        return lambda images, answers: self.loss(
+            self.outputs(network, images / std.to(images.device), answers), answers
+        )
 
 
 def trainable() -> list[str]:
@@ -178,7 +199,8 @@ def error(network: nn.Module, recipe: Recipe, *, count: int | None = None, seed:
     mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (recipe.mean, recipe.std))
     images, answers = recipe.draw(count or recipe.held_out, seed)
     where = next(network.parameters()).device
-    outputs = [network(((some - mean) / std).to(where)).cpu() for some in images.split(250)]
+    shown = answers.to(where)
+    outputs = [recipe.outputs(network, ((some - mean) / std).to(where), shown).cpu() for some in images.split(250)]
     return recipe.error(torch.cat(outputs), answers)
 
 
