@@ -145,7 +145,7 @@ def attention_relevance(
 
 def _softmaxes(ends: Sequence[Any]) -> list[Any]:
     """The nodes of every softmax over square shares between the outputs and the images, in the order of the network."""
-    todo = [end.grad_fn for end in ends if isinstance(end, Tensor) and end.grad_fn is not None]
+    todo: list[Any] = [end.grad_fn for end in ends if isinstance(end, Tensor) and end.grad_fn is not None]
     seen = set(todo)
     found = []
     while todo:
