@@ -34,9 +34,10 @@
       remember(target.value === "run");
       show(target.value === "run");
     });
-    const title = document.querySelector(".bd-article h1");
-    if (title && matchMedia("(max-width: 576px)").matches) title.after(group);
-    else bar.append(group);
+    const [title, narrow] = [document.querySelector(".bd-article h1"), matchMedia("(max-width: 576px)")];
+    const stand = () => (title && narrow.matches ? title.after(group) : bar.append(group));
+    narrow.addEventListener("change", stand);
+    stand();
     if (run) show(true);
   }
 
