@@ -104,7 +104,7 @@ class Surprises(Screen):
 def surprises(said: dict[str, Any]) -> list[tuple[str, str, str, str, str]]:
     """Picture, its alternative text, title, sentence and address of each card."""
     (cat, before, after), (second, second_before, second_after) = said["eyes"]
-    strokes = {"photo": "chelsea", "class": cat}
+    strokes = {"photo": "chelsea", "class": cat, "cover": said["cover"]}
     missile = {"photo": "coffee", "class": "espresso", "rule": "guided", "beside": "missile,guided"}
     half = f"{said['tree']['companion_convnet_shortcut']:.0%}".replace("%", " %")
     return [

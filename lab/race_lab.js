@@ -80,7 +80,11 @@ export async function raceLab(place) {
     const told = areas.map((value, lane) => `${title(lane)} ${value.toFixed(2)}`).join("; ");
     result.textContent = `${Number(bet) === won ? "You won" : "You lost"}: least is ${title(won)}. Mean probability on the way: ${told}.`
       + (ways[won] === 3 ? " The winner was asked for another name: that its pixels are missed is no sign that it answers your question." : "");
-    runners.forEach((runner, lane) => runner.describe(`All gray, in the order of ${title(lane)}`));
+    // Which pixels went first is seen best where most are still there.
+    runners.forEach((runner, lane) => {
+      drawImage(runner, grayed(ask.image, race.orders[lane], Math.round(PIXELS / 3)));
+      runner.describe(`The first third of the pixels gray, in the order of ${title(lane)}`);
+    });
     board.setAttribute("aria-label", `Mean probability on the way: ${told}`);
     place.race = { areas };
   }
@@ -93,7 +97,7 @@ export async function raceLab(place) {
     row(choice("I bet on", Object.fromEntries(LANES.map((name, lane) => [lane, name])), bet, (value) => {
       bet = value;
     }), Object.assign(button("Start", start), { className: "main" })),
-    element("div", { class: "lab-pictures three" }, ...runners.map((runner) => runner.figure)),
+    element("div", { class: "lab-pictures three narrow" }, ...runners.map((runner) => runner.figure)),
     element("figure", { class: "lab-picture smooth wide" }, board, element("figcaption", {},
       "the probability of its own name, from the whole drawing to gray")),
     result,

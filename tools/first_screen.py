@@ -11,6 +11,7 @@ import copy
 import json
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -63,7 +64,13 @@ def eyes() -> tuple[Image.Image, dict[str, Any]]:
     two = model.top(images, 2)[0]
     with torch.no_grad():
         after = model(without)[0]
-    return sl.to_image(without), {"eyes": [[p.name, p.score, after[p.class_index].item()] for p in two]}
+    scores = [[p.name, p.score, after[p.class_index].item()] for p in two]
+    return sl.to_image(without), {"eyes": scores, "cover": ".".join(stroke(*eye) for eye in EYES)}
+
+
+def stroke(x: int, y: int, radius: int) -> str:
+    """A dab of the photo lab's brush as its links write it: width, column and row, two digits of base 36 each."""
+    return "".join(np.base_repr(value, 36).lower().zfill(2) for value in (radius, x, y))
 
 
 def missile() -> tuple[Image.Image, dict[str, Any]]:

@@ -24,6 +24,7 @@ def test_what_the_first_screen_says_is_what_the_package_computes() -> None:
     for ours, theirs in zip(said["eyes"], committed["eyes"], strict=True):
         assert ours == [theirs[0], *(pytest.approx(value, abs=0.02) for value in theirs[1:])]
         assert ours[2] > ours[1]  # the card says that both scores rise
+    assert said["cover"] == committed["cover"] == "0p202e.0p512u"
     assert said["missile"] == pytest.approx(committed["missile"], abs=0.005)
     assert said["shuffled"] == pytest.approx(committed["shuffled"], abs=0.01)
     assert said["shuffled"]["guided"] > 0.8 > 0.7 > said["shuffled"]["backprop"]
