@@ -335,7 +335,7 @@ DROP = """(async () => {
 @FROM_A_DISK
 @pytest.mark.usefixtures("loaded")
 def test_everybody_can_read_and_reach_the_labs(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> None:
-    assert browser.evaluate("document.querySelectorAll('.lab[data-state=ready]').length") == len(TITLES)
+    assert browser.evaluate("document.querySelectorAll('.lab:not([data-state=ready])').length") == 0
     for width, theme in ((1280, "light"), (390, "dark")):
         browser.look(width, 900, theme)
         browser.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
