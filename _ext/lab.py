@@ -30,10 +30,11 @@ class Lab(SphinxDirective):
             raise self.error(f"there is no lab {name!r}: there are {', '.join(TITLES)}")
         up = "../" * self.env.docname.count("/")
         pages: set[str] = self.env.temp_data.setdefault("labs", set())
+        style = f'<link rel="stylesheet" href="{up}lab/photo.css">' if name == "photo" else ""
         script = "" if pages else f'<script src="{up}lab/view.js"></script>'
         pages.add(name)
         place = (
-            f'<div class="lab" id="lab-{name}" data-lab="{name}" role="group" aria-label="Lab: {TITLES[name]}">'
+            f'{style}<div class="lab" id="lab-{name}" data-lab="{name}" role="group" aria-label="Lab: {TITLES[name]}">'
             f'<div class="lab-prepared"><img src="{up}lab/{name}.webp" alt="{html.escape(ALTS[name])}">'
             f"<noscript><p>{MISSING}</p></noscript></div></div>{script}"
         )

@@ -85,8 +85,9 @@ export function row(...children) {
   return element("div", { class: "lab-row" }, ...children);
 }
 
-/* A number as people write it, with a sign and a real minus. */
+/* A number as people write it, with a sign and a real minus; what is rounded to nothing has no sign. */
 export function signed(value, digits = 2) {
   const rounded = value.toFixed(digits);
-  return Number(rounded) > 0 ? `+${rounded}` : rounded.replace("-", "−");
+  if (!Number(rounded)) return rounded.replace("-", "");
+  return value > 0 ? `+${rounded}` : rounded.replace("-", "−");
 }

@@ -26,22 +26,25 @@ function engine(scope) {
     ort.env.wasm.wasmBinary = undefined;
   }
 
+  /* Scores, class activation maps and, with a cotangent, the gradient. */
   async function answer({ image, cotangent, gates }) {
     const one = (value) => new ort.Tensor("float32", Float32Array.of(value), [1]);
     const results = await session.run({
       image: new ort.Tensor("float32", image, [1, 3, 224, 224]),
-      cotangent: new ort.Tensor("float32", cotangent, [1, 1000]),
-      gate: one(gates[0]),
-      slope: one(gates[1]),
+      cotangent: new ort.Tensor("float32", cotangent ?? new Float32Array(1000), [1, 1000]),
+      gate: one(gates?.[0] ?? 0),
+      slope: one(gates?.[1] ?? 1),
+      wanted: new ort.Tensor("bool", Uint8Array.of(cotangent ? 1 : 0), []),
     });
-    return { scores: results.scores.data, gradient: results.gradient.data };
+    const { scores, cams, gradient } = results;
+    return { scores: scores.data, cams: cams.data, gradient: cotangent ? gradient.data : null };
   }
 
   const does = { prepare, start, answer };
   scope.onmessage = async ({ data }) => {
     try {
       const result = await does[data.kind](data);
-      scope.postMessage({ id: data.id, result }, result ? [result.gradient.buffer] : []);
+      scope.postMessage({ id: data.id, result }, result?.gradient ? [result.gradient.buffer] : []);
     } catch (error) {
       scope.postMessage({ id: data.id, error: String(error?.message ?? error) });
     }

@@ -1,6 +1,7 @@
 /* Photos: from the package, from the reader; and each made 224 pixels wide and high as the package does it. */
 
 export const PHOTO_SIDE = 224;
+export const PHOTO_AREA = PHOTO_SIDE * PHOTO_SIDE;
 const MOST_PIXELS = 80e6;
 const LARGE = 3000;
 

@@ -34,7 +34,9 @@ export function drawMap({ context, side }, map, colors, top = quantile(map, 0.99
 }
 
 /* Let a picture be pointed at: by mouse, pen or finger, or by the arrow keys, with Enter or Space to press.
-   `on.point(x, y)` is told where, `on.press(x, y)` that the place is pressed or painted over. */
+   `on.point(x, y)` is told where, `on.press(x, y)` that the place is pressed or painted over, `on.leave()` that the
+   pointer has gone, `on.free()` that Escape was pressed. While `on.held()` is true the place stays, and where the pointer
+   goes over the picture is told to `on.peek(x, y)` only. `ring(width)` shows a brush of so many pixels. */
 export function pointable({ canvas, figure, side }, help, on) {
   const at = { x: Math.floor(side / 2), y: Math.floor(side / 2) };
   const cross = element("span", { class: "lab-cross", "aria-hidden": "true", hidden: true });
@@ -53,14 +55,12 @@ export function pointable({ canvas, figure, side }, help, on) {
     cross.style.top = `${(100 * (at.y + 0.5)) / side}%`;
     on.point?.(at.x, at.y, how);
   };
-  const place = (event) => {
+  const under = (event) => {
     const box = canvas.getBoundingClientRect();
-    move(
-      Math.floor(((event.clientX - box.left) / box.width) * side),
-      Math.floor(((event.clientY - box.top) / box.height) * side),
-      "pointer",
-    );
+    const inside = (share) => Math.max(0, Math.min(side - 1, Math.floor(share * side)));
+    return [inside((event.clientX - box.left) / box.width), inside((event.clientY - box.top) / box.height)];
   };
+  const place = (event) => move(...under(event), "pointer");
   let down = false;
   canvas.addEventListener("pointerdown", (event) => {
     if (event.button) return;
@@ -71,6 +71,7 @@ export function pointable({ canvas, figure, side }, help, on) {
   });
   canvas.addEventListener("pointermove", (event) => {
     if (!down && event.pointerType === "touch") return;
+    if (!down && on.held?.()) return on.peek?.(...under(event));
     place(event);
     // A stroke may have begun before this canvas was here.
     if (on.resumes && event.buttons & 1) down = true;
@@ -82,6 +83,7 @@ export function pointable({ canvas, figure, side }, help, on) {
   };
   canvas.addEventListener("pointerup", up);
   canvas.addEventListener("pointercancel", up);
+  canvas.addEventListener("pointerleave", () => on.leave?.());
   canvas.addEventListener("keydown", (event) => {
     const step = event.shiftKey ? Math.max(1, Math.round(side / 12)) : Math.max(1, Math.round(side / 64));
     const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -90,7 +92,8 @@ export function pointable({ canvas, figure, side }, help, on) {
       move(at.x, at.y, "key");
       on.press?.(at.x, at.y);
       on.release?.();
-    } else return;
+    } else if (event.key === "Escape" && on.free) on.free();
+    else return;
     event.preventDefault();
   });
   /* The ring about the place pointed at, as wide as the brush that paints there. */
@@ -108,7 +111,7 @@ export function pointable({ canvas, figure, side }, help, on) {
       on.release?.();
     }
   };
-  return { at, move, figure, ring, repeat };
+  return { at, move, figure, cross, ring, repeat };
 }
 
 /* A box [x0, y0, x1, y1] as a line that is seen on light and dark. */

@@ -1,4 +1,7 @@
-/* What a pixel is worth: its three weights, its price, and what a nudge really does. */
+/* What a pixel is worth: its three weights, its price, and what a nudge really does.
+
+   A click holds a pixel, so that the way to the slider selects no other one; until Escape frees it, pointing elsewhere
+   only tells what is there. */
 
 import { PIXELS, SIDE } from "./creature_network.js";
 import { choice, element, row, signed, slider } from "./elements.js";
@@ -15,12 +18,19 @@ export async function priceLab(place) {
   const photo = picture(SIDE, "the drawing, nudged", "The drawing");
   const map = picture(SIDE, "M, the saliency map", "The saliency map");
   const facts = element("p", { class: "lab-facts", role: "status" });
-  let [w, M, reach, size, changed] = [null, null, "pixel", 0, null];
+  const state = element("p", { class: "lab-note", role: "status" });
+  let [w, M, reach, size, changed, held] = [null, null, "pixel", 0, null, false];
 
-  const pointer = pointable(photo, "Point at a pixel, or move with the arrow keys", { point: tell });
-  const copy = pointable(map, "Point at a pixel, or move with the arrow keys", {
-    point: (x, y) => pointer.move(x, y),
-  });
+  const help = "Click to hold a pixel, or move with the arrow keys and press Enter; Escape frees it";
+  const hands = [photo, map].map((shown, i) => pointable(shown, help, {
+    point: (x, y, how) => (i ? hands[0].move(x, y, how) : select(x, y)),
+    press: () => hold(true),
+    held: () => held,
+    peek: tell,
+    leave: () => held && tell(hands[0].at.x, hands[0].at.y),
+    free: () => hold(false),
+  }));
+  const pointer = hands[0];
   const test = guess("the score", () => size && {
     before: ask.scores[ask.target],
     forecast: forecast(w, ask.image, changed),
@@ -46,6 +56,25 @@ export async function priceLab(place) {
     drawImage(photo, changed);
   }
 
+  function hold(wanted) {
+    held = wanted;
+    for (const { cross } of hands) cross.classList.toggle("held", held);
+    state.textContent = held
+      ? `Pixel (${pointer.at.x}, ${pointer.at.y}) is held: Escape frees it, a click takes another.`
+      : "Click a pixel to hold it.";
+  }
+
+  function select(x, y) {
+    Object.assign(hands[1].at, { x, y });
+    hands[1].cross.hidden = false;
+    hands[1].cross.style.cssText = pointer.cross.style.cssText;
+    if (held) hold(true);
+    tell(x, y);
+    if (!size) return;
+    apply();
+    test.changed();
+  }
+
   function tell(x, y) {
     const i = y * SIDE + x;
     const weights = CHANNELS.map((name, c) => `${name} ${signed(w[i + c * PIXELS])}`).join(", ");
@@ -56,12 +85,6 @@ export async function priceLab(place) {
       element("span", {}, `S(I) ≈ ${ask.scores[ask.target].toFixed(2)} + w · (I − I₀): one gray level here moves the `
         + `score by at most ${(M[i] / 255).toFixed(4)}.`),
     );
-    copy.at.x = x;
-    copy.at.y = y;
-    if (size) {
-      apply();
-      test.changed();
-    }
   }
 
   function refresh() {
@@ -81,6 +104,7 @@ export async function priceLab(place) {
     row(ask.drawingMenu(refresh), ask.classMenu(refresh)),
     element("div", { class: "lab-pictures" }, photo.figure, map.figure),
     facts,
+    state,
     row(choice("Nudge", { pixel: "this pixel", patch: "7 × 7 around it", image: "every pixel" }, "pixel", (value) => {
       reach = value;
       apply();
@@ -88,5 +112,6 @@ export async function priceLab(place) {
     }), nudge),
     test.place,
   );
+  hold(false);
   refresh();
 }

@@ -1,4 +1,4 @@
-/* Pictures with their captions side by side, saved as one. */
+/* Pictures with their captions side by side, saved as one: each is {canvas, text}. */
 
 import { element } from "./elements.js";
 
@@ -19,9 +19,9 @@ function sheetOf(pictures) {
   context.fillRect(0, 0, sheet.width, sheet.height);
   context.fillStyle = "#171033";
   context.font = "15px system-ui, sans-serif";
-  pictures.forEach(({ canvas, legend }, i) => {
+  pictures.forEach(({ canvas, text }, i) => {
     context.drawImage(canvas, i * 336 + 4, 4, 328, 328);
-    context.fillText(legend.textContent, i * 336 + 6, 354, 324);
+    context.fillText(text, i * 336 + 6, 354, 324);
   });
   context.font = "13px system-ui, sans-serif";
   context.fillText(CREDIT, 6, 384, sheet.width - 12);

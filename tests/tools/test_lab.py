@@ -1,15 +1,13 @@
-"""The lab in a real browser: its networks are the package's, and everybody can work its controls."""
+"""The labs with small networks in a real browser: these are the package's, and everybody can work the controls."""
 
-import base64
-import os
-import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from browser import IN_A_BROWSER, MOVED, Browser, served, unreadable, visit
+from browser import IN_A_BROWSER, MOVED, Browser, served, visit
+from lab_pages import CONTROLS, PACK, PAGE, READY, relative, unpack, walk
 
 import saliency_lib as sl
 from tools.lab.creatures import drawings
@@ -21,27 +19,14 @@ pytestmark = IN_A_BROWSER
 FROM_A_DISK = pytest.mark.parametrize("address", ["file"], indirect=True)
 SMALL = [name for name in TITLES if name != "photo"]
 RULES = ("backprop", "deconvnet", "guided")
-PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><title>Labs</title>
-<script src="lab/view.js"></script>{places}</html>"""
-READY = """new Promise((done) => {
-  const places = [...document.querySelectorAll('.lab')], begun = Date.now();
-  const look = () => {
-    const waiting = places.find((place) => !place.dataset.state);
-    if (!waiting || Date.now() - begun > 40000) return done(places.map((place) => place.dataset.state));
-    waiting.scrollIntoView();
-    setTimeout(look, 50);
-  };
-  look();
-})"""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, real_site: Project) -> Path:
-    """A page with every small lab, one with the large network, and one with none."""
+    """A page with every small lab, and one with none."""
     site = tmp_path_factory.mktemp("lab")
     (site / "lab").symlink_to(real_site.site / "lab")
     places = "".join(f'<div class="lab" data-lab="{name}"></div>' for name in SMALL)
-    (site / "photo.html").write_text(PAGE.format(places='<div class="lab" data-lab="photo"></div>'), "utf-8")
     (site / "page.html").write_text(PAGE.format(places=places), "utf-8")
     (site / "empty.html").write_text(PAGE.format(places="<p>No lab</p>"), "utf-8")
     return site
@@ -66,11 +51,6 @@ def small(browser: Browser, address: str) -> list[str]:
     return [*seen.requests, *visit(browser.events).requests]
 
 
-def relative(a: torch.Tensor, b: torch.Tensor) -> float:
-    """How far a is from b, as a share of b."""
-    return ((a - b).norm() / b.norm()).item()
-
-
 ANSWERS = """(async () => {
   const { network, drawings, names } = await lab.theCreatures();
   return drawings.map((image) => {
@@ -79,23 +59,6 @@ ANSWERS = """(async () => {
     return { scores: [...run.scores], asked: two, maps: Object.fromEntries(['backprop', 'deconvnet', 'guided'].map(
       (rule) => [rule, two.map((c) => PACK(network.gradient(run, lab.cotangent(names.length, c), rule)))])) };
   });
-})()"""
-PACK = """((numbers) => {
-  let text = '';
-  for (const byte of new Uint8Array(numbers.buffer)) text += String.fromCharCode(byte);
-  return btoa(text);
-})"""
-
-
-def unpack(text: str) -> torch.Tensor:
-    """The numbers that `PACK` made a text of."""
-    return torch.frombuffer(bytearray(base64.b64decode(text)), dtype=torch.float32)
-
-
-CONTROLS = """(() => {
-  const all = document.querySelectorAll('[data-lab=%s] :is(select, button:not(:disabled), canvas[tabindex], input)');
-  const stops = [...all].filter((control) => control.type !== 'radio' || control.checked);
-  return stops.filter((control) => control.checkVisibility()).length;
 })()"""
 COUNTED = """(async () => {
   const { network } = await lab.theCreatures(), kind = Object.getPrototypeOf(network), own = {};
@@ -117,17 +80,6 @@ COUNTED = """(async () => {
   Object.assign(kind, own);
   return most;
 })()""".replace("MOVED", MOVED)
-
-
-def walk(browser: Browser, name: str) -> int:
-    """How many controls of a lab the tab key reaches, beginning at its first."""
-    lab = f"document.querySelector('[data-lab={name}]')"
-    browser.evaluate(f"{lab}.querySelector(':is(select, button:not(:disabled), canvas[tabindex], input)').focus()")
-    reached = 0
-    while browser.evaluate(f"{lab}.contains(document.activeElement)"):
-        reached += 1
-        browser.press("Tab")
-    return reached
 
 
 def test_a_page_whose_labs_are_not_seen_loads_no_network(browser: Browser, folder: Path) -> None:
@@ -201,149 +153,27 @@ def test_every_control_is_worked_by_keys_and_answers_in_a_few_passes(browser: Br
     assert max(most.values()) == 3  # how long they take: benchmarks/lab.py
 
 
-# All seven photos take minutes: LAB_PHOTOS=7 for all of them.
-PHOTOS = list(sl.sample_photos())[: int(os.environ.get("LAB_PHOTOS", "1"))]
-LOADED = """new Promise((done) => {
-  const place = document.querySelector('[data-lab=photo]');
-  const look = () => place.dataset.network ? done(place.dataset.network) : setTimeout(look, 100);
-  const begin = () => place.querySelector('button.main') ? (place.querySelector('button.main').click(), look())
-    : setTimeout(begin, 50);
-  begin();
-})"""
-ASKED = """(async () => {
-  const ask = lab.photo, rules = ['backprop', 'deconvnet', 'guided'], maps = [];
-  await ask.sample('PHOTO');
-  const two = ask.top.slice(0, 2), scores = PACK(ask.scores), top = ask.top;
-  const times = [];
-  for (const rule of rules) for (const target of two) {
-    Object.assign(ask, { rule, target });
-    const begun = performance.now();
-    maps.push([rule, target, PACK((await ask.map()).map)]);
-    times.push(performance.now() - begun);
-  }
-  ask.rule = 'backprop';
-  return { scores, top, maps, times };
-})()"""
-
-
-@pytest.fixture(scope="module")
-def loaded(browser: Browser, address: str, real_site: Project) -> str:
-    """Where the large network is loaded: from a disk in the book's own page of labs, over http in a bare one."""
-    if not (real_site.site / "lab" / "imagenet.js").is_file():
-        pytest.skip("onnxruntime-web could not be fetched here")
-    if not address.startswith("http"):
-        address = real_site.site.as_uri()
-    browser.look()
-    before = browser.open(f"{address}/{'photo' if address.startswith('http') else 'lab'}.html").requests
-    assert not [url for url in before if "network-" in url or "wasm-" in url]
-    assert set(browser.evaluate(READY)) == {"ready"}
-    print(f"\nlarge network, {address[:4]}, runs in a {browser.evaluate(LOADED)}")
-    assert browser.evaluate("crossOriginIsolated") == address.startswith("http")
-    return address
-
-
-def test_the_large_network_is_the_package_s(browser: Browser, loaded: str) -> None:
-    model = sl.load_model().to("cpu")
-    worst, times = dict.fromkeys(("scores", *RULES), 0.0), []
-    for name in PHOTOS:
-        found = browser.evaluate(ASKED.replace("PHOTO", name).replace("PACK", PACK))
-        image = sl.to_tensor(sl.sample_photo(name))
-        scores = model(image)[0]
-        assert found["top"] == scores.topk(5).indices.tolist()
-        worst["scores"] = max(worst["scores"], (unpack(found["scores"]) - scores).abs().max().item())
-        times += found["times"]
-        for rule, target, text in found["maps"]:
-            M = sl.saliency_map(model, image, target, rule=rule)[0].flatten()
-            worst[rule] = max(worst[rule], relative(unpack(text), M))
-    print(f"\nlarge network, {loaded[:4]}, {len(PHOTOS)} photos: scores, then maps by relative L2: {worst}")
-    print(f"median of a map: {statistics.median(times):.0f} ms")
-    assert worst.pop("scores") < 1e-3
-    assert max(worst.values()) < 2e-2
-    assert [url for url in visit(browser.events).requests if not url.startswith((loaded, "data:", "blob:"))] == []
-
-
-@FROM_A_DISK
-def test_a_newcomer_drops_a_photo_covers_a_part_and_compares(
-    browser: Browser, loaded: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    photo = sl.sample_photos()["bee"]
-    kind, content = "image/jpeg", base64.b64encode(photo.path.read_bytes()).decode()
-    place = "document.querySelector('[data-lab=photo]')"
-    browser.evaluate(DROP % (kind, content, "bee.jpg", kind))
-    assert browser.evaluate("lab.photo.photo") == "bee.jpg"
-    image = sl.to_tensor(photo.load())
-    ours = unpack(browser.evaluate(f"{PACK}(lab.photo.image)")).reshape(image.shape)
-    off = ((ours - image) * 255).abs()
-    print(f"\na dropped JPEG beside Pillow's: mean {off.mean():.3f}, most {off.max():.0f} gray levels")
-    assert off.mean() < 0.5
-    model = sl.load_model().to("cpu")
-    assert browser.evaluate("lab.photo.top[0]") == model.top(image, 1)[0][0].class_index
-    browser.evaluate(f"{place}.querySelector('canvas').focus()")
-    browser.press("Enter")
-    browser.evaluate(f"{place}.workbench.idle()")
-    browser.evaluate(f"{place}.querySelector('.lab-guess button').click()")
-    said = browser.evaluate(f"{place}.querySelector('.lab-guess [role=status]').textContent")
-    numbers = [float(part.strip(".:").replace("−", "-")) for part in said.split() if part[-2:-1].isdigit()]
-    y, x = torch.meshgrid(torch.arange(224), torch.arange(224), indexing="ij")
-    covered = torch.where((x - 112) ** 2 + (y - 112) ** 2 <= 14**2, 0.5, ours)
-    target = browser.evaluate("lab.photo.target")
-    w = sl.input_gradient(model, ours, target)
-    after = model(covered)[0, target].item()
-    assert numbers[1] == pytest.approx(after, abs=0.01)
-    assert numbers[3] == pytest.approx((w * (covered - ours)).sum().item(), abs=0.02)
-    browser.screenshot(tmp_path_factory.getbasetemp() / "newcomer.png")
-
-
-@FROM_A_DISK
-@pytest.mark.parametrize(
-    ("name", "kind", "sentence"),
-    [
-        ("notes.txt", "text/plain", "notes.txt is no picture"),
-        ("broken.jpg", "image/jpeg", "broken.jpg could not be read"),
-        ("IMG_1.heic", "image/heic", "save it as JPEG first"),
-    ],
-)
-def test_a_bad_file_is_one_sentence_and_nothing_is_lost(
-    browser: Browser, loaded: str, name: str, kind: str, sentence: str
-) -> None:
-    before = browser.evaluate("[lab.photo.photo, lab.photo.target]")
-    browser.evaluate(DROP % ("text/plain", base64.b64encode(b"not a picture").decode(), name, kind))
-    said = browser.evaluate("[...document.querySelectorAll('.lab-note')].map((line) => line.textContent).join('|')")
-    assert sentence in said
-    assert browser.evaluate("[lab.photo.photo, lab.photo.target]") == before
-
-
-@FROM_A_DISK
-def test_of_two_drops_the_second_counts_and_a_huge_photo_is_refused(browser: Browser, loaded: str) -> None:
-    place = "document.querySelector('[data-lab=photo]').workbench"
-    browser.evaluate(f"Promise.all([{place}.bring('photo=china'), {place}.bring('photo=flower&class=bee&box=0.5')])")
-    assert browser.evaluate("[lab.photo.photo, lab.photo.names[lab.photo.target]]") == ["flower", "bee"]
-    assert browser.evaluate("location.hash") == "#photo=flower&class=bee&box=0.5"
-    with pytest.raises(RuntimeError, match="million pixels"):
-        browser.evaluate("lab.window224(new Image(), 20000, 10000)")
-
-
-DROP = """(async () => {
-  const bytes = await (await fetch('data:%s;base64,%s')).arrayBuffer();
-  const place = document.querySelector('[data-lab=photo]'), data = new DataTransfer();
-  data.items.add(new File([bytes], '%s', { type: '%s' }));
-  place.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }));
-  await place.workbench.idle();
+POINTED = """(() => {
+  const [photo, map] = document.querySelectorAll('[data-lab=price] canvas');
+  const at = (canvas, kind, x, y) => {
+    const box = canvas.getBoundingClientRect();
+    canvas.setPointerCapture = () => {};
+    canvas.dispatchEvent(new PointerEvent(kind, { pointerType: 'mouse', bubbles: true,
+      clientX: box.left + ((x + 0.5) * box.width) / 64, clientY: box.top + ((y + 0.5) * box.height) / 64 }));
+    return document.querySelector('[data-lab=price] .lab-facts').textContent.match(/\\((\\d+, \\d+)\\)/)[1];
+  };
+  const told = [at(photo, 'pointermove', 9, 10), at(photo, 'pointerdown', 20, 30), at(photo, 'pointerup', 20, 30)];
+  told.push(at(photo, 'pointermove', 40, 41), at(map, 'pointermove', 5, 6), at(map, 'pointerleave', 5, 6));
+  photo.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }));
+  return [...told, at(photo, 'pointermove', 50, 51)];
 })()"""
 
 
 @FROM_A_DISK
-@pytest.mark.usefixtures("loaded")
-def test_everybody_can_read_and_reach_the_labs(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> None:
-    assert browser.evaluate("document.querySelectorAll('.lab:not([data-state=ready])').length") == 0
-    for width, theme in ((1280, "light"), (390, "dark")):
-        browser.look(width, 900, theme)
-        browser.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-        assert walk(browser, "photo") == browser.evaluate(CONTROLS % "photo")
-        assert browser.evaluate("document.documentElement.scrollWidth") <= width
-        assert unreadable(browser) == []
-        browser.evaluate("document.querySelector('[data-lab=photo]').scrollIntoView({ behavior: 'instant' })")
-        browser.screenshot(tmp_path_factory.getbasetemp() / f"lab-{theme}-{width}.png")
+@pytest.mark.usefixtures("small")
+def test_a_click_holds_a_pixel_and_escape_frees_it(browser: Browser) -> None:
+    told = browser.evaluate(POINTED)
+    assert told == ["9, 10", "20, 30", "20, 30", "40, 41", "5, 6", "20, 30", "50, 51"]
 
 
 @pytest.mark.parametrize(

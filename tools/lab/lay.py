@@ -17,11 +17,12 @@ def lay(root: Path, site: Path) -> None:
     source, target = root / SOURCES, site / "lab"
     target.mkdir(exist_ok=True)
     (target / "lab.js").write_text(bundle(source / "start.js"), "utf-8", newline="\n")
-    for name in ("view.js", "lab.css"):
+    for name in ("view.js", "lab.css", "photo.css"):
         (target / name).write_text((source / name).read_text("utf-8"), "utf-8", newline="\n")
     script(target / "creatures.js", "creatures", creature_data())
     script(target / "suspect.js", "suspect", suspect_data())
     script(target / "race.js", "race", race_data())
     for name, picture in prepared().items():
-        picture.save(target / f"{name}.webp", "WEBP", lossless=True)
+        options = {"quality": 80} if name == "photo" else {"lossless": True}
+        picture.save(target / f"{name}.webp", "WEBP", **options)
     imagenet.write(root, target)

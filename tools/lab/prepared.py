@@ -8,11 +8,15 @@ from torch import Tensor
 
 import saliency_lib as sl
 from saliency_lib.comparison.metric import order
+from saliency_lib.methods.layers import spread
 from tools.lab.creatures import drawings
+from tools.lab.imagenet import FIRST, cell_shift
 from tools.lab.suspect import NETWORKS, guilty, owls
 
 SCALE = 4
 GAP = 12
+ASKED = ("espresso", "missile")
+"""Of the photo: the first is in it, the second is not."""
 
 
 def prepared() -> dict[str, Image.Image]:
@@ -20,7 +24,7 @@ def prepared() -> dict[str, Image.Image]:
     model = sl.load_model("creature_convnet").to("cpu")
     images = drawings()
     make: dict[str, Callable[[], list[Image.Image]]] = {
-        "photo": _photo_and_map,
+        "photo": _photo_and_maps,
         "price": lambda: _drawing_and_map(model, images[6:7], 6),
         "cover": lambda: _covered(model, images[1:2]),
         "rules": lambda: _rules(model, images[:1]),
@@ -36,9 +40,13 @@ def prepared() -> dict[str, Image.Image]:
     return {name: _row(pictures()) for name, pictures in make.items()}
 
 
-def _photo_and_map() -> list[Image.Image]:
-    image = sl.to_tensor(sl.sample_photo("chelsea"))
-    return [sl.to_image(image), sl.plots.colorize(sl.saliency_map(sl.load_model(), image)[0])]
+def _photo_and_maps() -> list[Image.Image]:
+    model, image = sl.load_model(), sl.to_tensor(sl.sample_photo(FIRST))
+    maps = (sl.grad_cam(model, image, name) for name in ASKED)
+    fine = (spread(M, image.shape[-1], shift=cell_shift(), smoothing=0)[0] for M in maps)
+    photo = sl.to_image(image)
+    gray = photo.convert("L").convert("RGB")
+    return [photo, *(Image.blend(gray, sl.plots.colorize(M), 0.7) for M in fine)]
 
 
 def _drawing_and_map(model: sl.Model, image: Tensor, target: int) -> list[Image.Image]:

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 as one ONNX graph that answers with its scores *and* their derivative by the image.
+"""EfficientNet-Lite0 as one ONNX graph: scores, class activation maps of all names and, if wanted, a gradient.
 
 A browser has no automatic differentiation. So the forward pass is written down node by node, as on a tape, and then the
 way back, from the last node to the first, with the same weights:
@@ -12,6 +12,11 @@ way back, from the last node to the first, with the same weights:
 
 The two numbers `gate` and `slope` choose the rule: 0 and 1 give the gradient, 1 and 0 the DeconvNet, 0 and 0 guided
 backpropagation (chapter 5). `cotangent` (1, 1000) says which sum of scores is asked for: one class, or a difference.
+The way back is a branch that is taken where `wanted` is true; else a pass costs what the way forward costs.
+
+After the last features h nothing follows but a mean and a linear layer, S_c = sum_k W_ck mean_ij h_kij + b_c. So
+(W h)_c,ij / 49 is cell ij's share in the score of class c (chapter 7): one matrix product is the class activation maps
+of all thousand names at once.
 """
 
 from collections.abc import Callable
@@ -42,10 +47,12 @@ class Tape:
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     weights: list[onnx.TensorProto] = field(default_factory=list)
     back: list[Back] = field(default_factory=list)
+    count: int = 0
 
     def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Write a node; the name of its result."""
-        name = f"{kind.lower()}{len(self.nodes)}"
+        self.count += 1
+        name = f"{kind.lower()}{self.count}"
         self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
         return name
 
@@ -55,6 +62,16 @@ class Tape:
         name = f"w{len(self.weights)}"
         self.weights.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
+
+    def either(self, condition: str, then: Callable[[], str], otherwise: np.ndarray) -> str:
+        """Nodes that are run where a condition is true, else a constant; the name of what comes out."""
+        outside, self.nodes = self.nodes, []
+        result = then()
+        branch = helper.make_graph(self.nodes, "then", [], [onnx.ValueInfoProto(name=result)])
+        self.nodes = outside
+        constant = helper.make_node("Constant", [], ["nothing"], value=numpy_helper.from_array(otherwise))
+        other = helper.make_graph([constant], "otherwise", [], [onnx.ValueInfoProto(name="nothing")])
+        return self.node("If", condition, then_branch=branch, else_branch=other)
 
     def convolution(self, x: str, layer: nn.Module, side: int) -> tuple[str, int]:
         """A convolution with "same" padding, and how it goes back; the side of its result in pixels."""
@@ -124,7 +141,7 @@ def through(back: list[Back], g: str) -> str:
 
 
 def lite0() -> onnx.ModelProto:
-    """The graph: `image` (1, 3, 224, 224) in [0, 1], `cotangent`, `gate`, `slope` to `scores` and `gradient`."""
+    """The graph: `image` (1, 3, 224, 224) in [0, 1] and `INPUTS` to `scores`, `cams` (1000, 49), and `gradient`."""
     network, tape = fast_lite(NAME), Tape()
     *layers, classifier = network.children()
     mean, std = (np.array(values, np.float32).reshape(1, 3, 1, 1) for values in (MEAN, STD))
@@ -135,24 +152,36 @@ def lite0() -> onnx.ModelProto:
     W = tape.weight(classifier.get_parameter("weight"))
     scores = tape.node("Gemm", pooled, W, tape.weight(classifier.get_parameter("bias")), transB=1)
     share = tape.weight(np.array([1 / side**2], np.float32))
-    g = tape.node("Mul", tape.node("MatMul", "cotangent", W), share)
-    g = tape.node("Reshape", g, tape.weight(np.array([1, -1, 1, 1])))
-    gradient = tape.node("Mul", through(tape.back, g), scale)
-    tape.nodes += [helper.make_node("Identity", [a], [b]) for a, b in ((scores, "scores"), (gradient, "gradient"))]
-    return model(tape)
+    flat = tape.node("Reshape", features, tape.weight(np.array([-1, side**2])))
+    cams = tape.node("Mul", tape.node("MatMul", W, flat), share)
+
+    def back() -> str:
+        g = tape.node("Mul", tape.node("MatMul", "cotangent", W), share)
+        g = tape.node("Reshape", g, tape.weight(np.array([1, -1, 1, 1])))
+        return tape.node("Mul", through(tape.back, g), scale)
+
+    gradient = tape.either("wanted", back, np.zeros((1, 3, SIDE, SIDE), np.float32)[..., :1, :1])
+    results = {"scores": scores, "cams": cams, "gradient": gradient}
+    tape.nodes += [helper.make_node("Identity", [result], [name]) for name, result in results.items()]
+    return model(tape, side**2)
 
 
-def model(tape: Tape) -> onnx.ModelProto:
+INPUTS = {"image": [1, 3, SIDE, SIDE], "cotangent": [1, CLASSES], "gate": [1], "slope": [1], "wanted": []}
+"""What the graph takes; `wanted` is true or false."""
+
+
+def model(tape: Tape, cells: int) -> onnx.ModelProto:
     """The file that a tape becomes."""
-    shapes = {"image": [1, 3, SIDE, SIDE], "cotangent": [1, CLASSES], "gate": [1], "slope": [1]}
-    outputs = {"scores": [1, CLASSES], "gradient": [1, 3, SIDE, SIDE]}
+    kinds = {"wanted": TensorProto.BOOL}
+    gradient: list[int | str] = [1, 3, "height", "width"]
+    outputs = {"scores": [1, CLASSES], "cams": [CLASSES, cells], "gradient": gradient}
     numbers = [
         helper.make_tensor(n, TensorProto.FLOAT, [], [v]) for n, v in (("zero", 0.0), ("one", 1.0), ("six", 6.0))
     ]
     graph = helper.make_graph(
         tape.nodes,
         NAME,
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()],
+        [helper.make_tensor_value_info(n, kinds.get(n, TensorProto.FLOAT), shape) for n, shape in INPUTS.items()],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()],
         [*tape.weights, *numbers],
     )

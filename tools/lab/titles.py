@@ -14,7 +14,7 @@ TITLES = {
 }
 
 ALTS = {
-    "photo": "The photo of a tabby cat's face beside the grainy saliency map of its top class.",
+    "photo": "A cup of espresso, and over it two class activation maps: espresso, bright in the coffee, and missile.",
     "price": "The drawing of an owl beside the saliency map of owl, which is bright along its outline and at its eyes.",
     "cover": "The drawing of a cat with a gray disk on it, beside the saliency map of cat before it was covered.",
     "rules": "The drawing of a butterfly and three maps: by the gradient, the DeconvNet, and guided backpropagation.",
