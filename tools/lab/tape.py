@@ -173,8 +173,8 @@ INPUTS = {"image": [1, 3, SIDE, SIDE], "cotangent": [1, CLASSES], "gate": [1], "
 def model(tape: Tape, cells: int) -> onnx.ModelProto:
     """The file that a tape becomes."""
     kinds = {"wanted": TensorProto.BOOL}
-    gradient: list[int | str] = [1, 3, "height", "width"]
-    outputs = {"scores": [1, CLASSES], "cams": [CLASSES, cells], "gradient": gradient}
+    outputs: dict[str, list[int | str]] = {"scores": [1, CLASSES], "cams": [CLASSES, cells]}
+    outputs["gradient"] = [1, 3, "height", "width"]
     numbers = [
         helper.make_tensor(n, TensorProto.FLOAT, [], [v]) for n, v in (("zero", 0.0), ("one", 1.0), ("six", 6.0))
     ]
