@@ -39,9 +39,9 @@ def test_the_right_option_is_the_chapters(package: zipfile.ZipFile) -> None:
         assert len(offered) == len(one.options)
 
 
-def test_thirty_written_questions_have_their_key_where_only_the_marker_looks(package: zipfile.ZipFile) -> None:
+def test_written_questions_have_their_key_where_only_the_marker_looks(package: zipfile.ZipFile) -> None:
     written = list(qti.written(BOOK))
-    assert len(written) == 30
+    assert len(written) >= 32
     for one in written:
         made = ElementTree.fromstring(package.read(f"{one.name}.xml"))
         assert one.asked.endswith(("?", "$.")) or "?" in one.asked or one.asked.endswith("."), one.name
