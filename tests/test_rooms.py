@@ -17,7 +17,7 @@ FLOORS = [
     {"errors", "progress"},
     {"files", "checks"},
     {"registry"},
-    {"images", "categories", "controls", "statistics"},
+    {"images", "scans", "categories", "controls", "statistics"},
     {"targets"},
     {"datasets", "runs"},
     {"models"},
@@ -62,7 +62,7 @@ def test_nothing_imports_upward() -> None:
         path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.name[0] != "_" and path.suffix != ".pyi"
     }
     assert rooms <= height.keys()
-    assert len(rooms) <= 28
+    assert len(rooms) <= 29
     assert len(imports()) > 100
     upward = [(path, other) for path, own, other in imports() if height[other] >= height[own]]
     assert upward == []
