@@ -20,7 +20,7 @@ PAPER = 245
 FILLED, LEAST = 0.6, 24
 """The share of its box that a picture fills, and its shorter side in pixels; text and curves fill less."""
 
-EDGE = 2
+EDGE = 3
 """Pixels about a picture that are half paper: turned over they would be a bright line."""
 
 GROUND = np.array([21.0, 18.0, 29.0])
