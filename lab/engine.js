@@ -44,7 +44,8 @@ function engine(scope) {
   scope.onmessage = async ({ data }) => {
     try {
       const result = await does[data.kind](data);
-      scope.postMessage({ id: data.id, result }, result?.gradient ? [result.gradient.buffer] : []);
+      const parts = Object.values(result ?? {}).filter(Boolean).map(({ buffer }) => buffer);
+      scope.postMessage({ id: data.id, result }, parts);
     } catch (error) {
       scope.postMessage({ id: data.id, error: String(error?.message ?? error) });
     }

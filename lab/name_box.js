@@ -8,7 +8,7 @@ let boxes = 0;
    one that is taken. A list that is `folded` is seen only while its field has the focus. */
 export function nameBox({ label, placeholder, folded = false }, on) {
   const id = `lab-names-${boxes++}`;
-  const list = element("ul", { id, role: "listbox", "aria-label": label, class: "lab-names-list", hidden: folded });
+  const list = element("ul", { id, role: "listbox", tabIndex: -1, "aria-label": label, class: "lab-names-list", hidden: folded });
   const field = element("input", {
     type: "text", role: "combobox", autocomplete: "off", spellcheck: false, placeholder, "aria-label": label,
     "aria-controls": id, "aria-expanded": String(!folded), "aria-autocomplete": "list",

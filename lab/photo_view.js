@@ -18,7 +18,9 @@ export function stage(name) {
 }
 
 export function showPhoto(shown, image, box) {
-  if (!image) return;
+  const same = shown.drawn;
+  if (!image || (same && same.image === image && same.box === String(box))) return;
+  shown.drawn = { image, box: String(box) };
   drawImage(shown, image);
   if (box) drawBox(shown, box);
 }

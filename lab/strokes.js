@@ -25,8 +25,15 @@ export function strokesOf(text) {
   return strokes.filter(({ r, points }) => r >= BRUSH.least && r <= BRUSH.most && points.length && points.every(inside));
 }
 
+const masks = new WeakMap(); // by the list of strokes, which is never changed
+
 /* One for each pixel that a stroke reached: all that is no further from its line than its width. */
 export function reached(strokes) {
+  if (!masks.has(strokes)) masks.set(strokes, maskOf(strokes));
+  return masks.get(strokes);
+}
+
+function maskOf(strokes) {
   const mask = new Uint8Array(PHOTO_AREA);
   for (const { r, points } of strokes) {
     points.forEach((end, i) => line(mask, points[Math.max(0, i - 1)], end, r));
