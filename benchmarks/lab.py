@@ -144,7 +144,7 @@ def main(command: list[str] | None = None) -> int:
     )
     print(
         f"all names at once: {statistics.median(all_ours):.0f} ms in the page, "
-        f"{statistics.median(all_theirs):.0f} ms in Python; what is seen is drawn anew in {statistics.median(shown):.0f} ms"
+        f"{statistics.median(all_theirs):.0f} ms in Python; drawing them takes {statistics.median(shown):.0f} ms"
     )
     print(
         f"the tab: {last:.0f} MB after {MAPS} maps more (limit {MEMORY}); without garbage {first:.0f} MB before them, "
