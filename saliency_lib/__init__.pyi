@@ -88,6 +88,7 @@ from .models.model import Model as Model
 from .models.model import Prediction as Prediction
 from .models.model import as_classifier as as_classifier
 from .models.model import as_model as as_model
+from .models.networks.creature_towers import asking as asking
 from .runs.stored import stored as stored
 from .scans import load_scan as load_scan
 from .targets import Answer as Answer

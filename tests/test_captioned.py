@@ -36,7 +36,7 @@ def test_what_is_said_is_how_the_things_lie(drawn: sl.Captioned) -> None:
         (relation,) = [name for name in held if f" {name} " in said]
         assert held[relation]
         assert not (thing & other).any()
-    assert 25 < alone < 55
+    assert 40 < alone < 80
     assert not drawn.masks["strip"].any()
 
 
@@ -46,12 +46,17 @@ def test_writing_changes_the_strip_and_nothing_else(drawn: sl.Captioned) -> None
         strip = marked.masks["strip"]
         assert marked.sentences == drawn.sentences
         kept = (marked.images == drawn.images).all(1)
-        assert kept[~strip].all()
+        left_out = drawn.masks["thing"] & ~marked.masks["thing"]
+        assert kept[~strip].all() if written != "some" else kept[~strip & ~left_out].float().mean() > 0.98
         assert not kept[strip].all()
         assert not (strip & (marked.masks["thing"] | marked.masks["other"])).any()
-        assert torch.equal(marked.masks["thing"], drawn.masks["thing"] & ~strip)
+        sign = ~marked.masks["thing"].flatten(1).any(1)
+        assert torch.equal(marked.masks["thing"][~sign], (drawn.masks["thing"] & ~strip)[~sign])
         if written == "some":
-            assert 30 < strip.flatten(1).any(1).sum() < 66
+            assert 50 < strip.flatten(1).any(1).sum() < 94
+            assert 10 < sign.sum() < 40
+            assert strip[sign].flatten(1).any(1).all()
+            assert (marked.facts[sign, 1] < 0).all()
         else:
             assert (strip.sum((1, 2)) == STRIP * (4 * len(written) + 3)).all()
 

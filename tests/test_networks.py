@@ -12,10 +12,11 @@ from helpers import nothing_changes, says
 from torch import Tensor, nn
 
 import saliency_lib as sl
+from saliency_lib.datasets.sentences import fact, sentence, sentences, tokens, true_of
 from saliency_lib.models import weights
 from saliency_lib.models.detections import average_precisions, reported, true_boxes
 from saliency_lib.models.load import installed
-from saliency_lib.models.networks import companion_convnet, scene_convnet, steering_convnet
+from saliency_lib.models.networks import companion_convnet, creature_towers, scene_convnet, steering_convnet
 from saliency_lib.models.networks.scene_segmenter import labels_of, lacking_overlap, overlaps
 
 SHA256 = {
@@ -183,6 +184,68 @@ def test_its_relevance_lies_on_the_creature_asked_for_and_its_rollout_on_none() 
         M = torch.nn.functional.interpolate(M[:, None], scale_factor=12)[:, 0]
         a, b = ((M * mask).sum((1, 2)) / mask.sum((1, 2)) for mask in (own, other))
         assert low < (a / (a + b)).mean() < high
+
+
+def test_the_towers_name_and_read_and_do_not_tell_left_from_right() -> None:
+    """Half of the pairs find a true sentence among 370; against the exchanged one it is a coin."""
+    every = sentences()
+    facts = torch.tensor([fact(said) for said in every])
+    towers, drawn = sl.asking(every).cpu(), sl.captioned(150, seed=4, things=2, written="none")
+    s, true = towers(drawn.images), true_of(drawn.facts, facts)
+    assert true.gather(1, s.argmax(1, keepdim=True)).float().mean() > 0.4
+    assert true.float().mean() < 0.02
+    said, turned = (
+        [every.index(sentence(*pair, r)) for *pair, r in drawn.facts[:, order].tolist()]
+        for order in ([0, 1, 2], [1, 0, 2])
+    )
+    rows = torch.arange(len(s))
+    assert 0.35 < (s[rows, said] > s[rows, turned]).float().mean() < 0.65
+    namer, alone = loaded("creature_towers"), sl.captioned(200, seed=4, things=1)
+    sign = ~alone.masks["thing"].flatten(1).any(1)
+    right_ones = namer(alone.images).argmax(1) == alone.facts[:, 0]
+    assert sign.sum() > 40
+    assert right_ones[sign].float().mean() > 0.95
+    assert right_ones[~sign].float().mean() > 0.95
+
+
+def test_sentences_are_classes_and_one_that_cannot_be_understood_is_said() -> None:
+    model = sl.asking(["an owl", "a fish left of a tree"]).cpu()
+    images = sl.captioned(3, seed=2).images
+    assert model(images).shape == (3, 2)
+    assert [one.name for one in model.top(images)[0]] in (
+        ["an owl", "a fish left of a tree"],
+        ["a fish left of a tree", "an owl"],
+    )
+    inside = creature_towers.towers()
+    by_hand = (
+        inside.pictures((images - model.mean) / model.std),
+        inside.words(tokens(["an owl", "a fish left of a tree"])),
+    )
+    f, g = (v / v.norm(dim=1, keepdim=True) for v in by_hand)
+    assert torch.allclose(model(images), inside.tau.exp() * f @ g.T, atol=1e-4)
+    with pytest.raises(sl.TargetError, match="nearest it knows are owl") as caught:
+        sl.asking(["an owls"])
+    says(caught.value)
+
+
+def test_the_contrast_is_its_formula() -> None:
+    """Slowly: for each picture the sentences of others that are not true of it, and its own, turned around."""
+    drawn, turned = creature_towers._examples(12, 3)[1].chunk(2, dim=1)
+    s = torch.randn(12, 24, generator=torch.Generator().manual_seed(1)).double()
+    own, other = drawn[:, 6:].tolist(), turned[:, 6:].tolist()
+
+    def holds(picture: list[int], said: list[int]) -> bool:
+        a, b, r = picture
+        return said[0] in (a, b) if said[1] < 0 else said in ([a, b, r], [b, a, (r + 2) % 4])
+
+    loss = 0.0
+    for i in range(12):
+        row = [s[i, j] for j in range(12) if i == j or not holds(own[i], own[j])]
+        row += [s[i, 12 + i]] if other[i] != own[i] else []
+        column = [s[j, i] for j in range(12) if i == j or not holds(own[j], own[i])]
+        loss += (torch.stack(row).logsumexp(0) + torch.stack(column).logsumexp(0) - 2 * s[i, i]).item() / 24
+    answers = torch.cat([drawn, turned], 1)
+    assert creature_towers.contrast(s, answers).item() == pytest.approx(loss)
 
 
 @pytest.mark.parametrize("name", companion_convnet.SHA256)

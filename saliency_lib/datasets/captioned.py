@@ -4,9 +4,9 @@
     sl.captioned(100, things=1, kind="owl")               # owls
     sl.captioned(100, things=1, kind="owl", written="fish")     # the same owls, and on each is written FISH
 
-Some pictures carry a strip with a word on it, as goods and plants in a garden do: in training it is always the name of
-a thing in the picture. So a network can learn to read, and is wrong where the strip lies. Nothing is mirrored: a
-sentence says what is left.
+Some pictures carry a strip with a word on it, as goods and plants in a garden do: the name of a thing in the picture.
+And some are signs: the strip is there, and the thing is not, as where a seed has not come up. So a network has to read,
+and is wrong where a strip lies. Nothing is mirrored: a sentence says what is left.
 """
 
 from collections.abc import Sequence
@@ -32,8 +32,8 @@ from saliency_lib.errors import ImageError
 SIZE, CELL, STRIP = 64, 30, 8
 """Pixels a side of a picture, of the square in which a creature lies, and of the height of a strip."""
 
-WRITTEN = 0.4
-"""The share of pictures with a strip, where nothing else is asked for."""
+ALONE, WRITTEN, SIGN = 0.5, 0.6, 0.6
+"""The shares of pictures with one thing, of pictures with a strip, and, of those that have both, of mere signs."""
 
 LETTERS = {
     "a": ".#. #.# ### #.# #.#",
@@ -83,10 +83,10 @@ def captioned(
 ) -> Captioned:
     """`count` pictures with a sentence each, its facts, and the masks of thing, other thing and strip.
 
-    `things` is 1 or 2, by default a third of the pictures hold one; `kind` is the first thing, by default any.
-    `written` is "some" (two fifths of the pictures carry the name of one of their things), "none", or a word that all
-    carry. All else about picture i of a seed is the same, byte for byte, whatever is written and however many are
-    drawn.
+    `things` is 1 or 2, by default half of the pictures hold one; `kind` is the first thing, by default any.
+    `written` is "some" (three fifths of the pictures carry the name of one of their things, and of those with one
+    thing three fifths are signs, which lack it), "none", or a word that all carry. All else about picture i of a seed
+    is the same, byte for byte, whatever is written and however many are drawn.
 
     Raises `ImageError` if a number is out of range, and `TargetError` for a thing that there is not.
     """
@@ -108,7 +108,7 @@ def captioned(
 
 def _fact(rng: np.random.Generator, things: int | None, first: int | None) -> tuple[int, int, int]:
     """What is to be seen; of two things, which is named first is chance."""
-    alone, (a, b), relation = rng.random() < 1 / 3, rng.permutation(len(CATEGORIES))[:2].tolist(), rng.integers(4)
+    alone, (a, b), relation = rng.random() < ALONE, rng.permutation(len(CATEGORIES))[:2].tolist(), rng.integers(4)
     if first is not None:
         a, b = first, (a if a != first else b)
     return (a, -1, -1) if (alone if things is None else things == 1) else (a, b, int(relation))
@@ -117,17 +117,17 @@ def _fact(rng: np.random.Generator, things: int | None, first: int | None) -> tu
 def _draw(rng: np.random.Generator, fact: tuple[int, int, int], written: str) -> tuple[np.ndarray, np.ndarray]:
     """One picture (64, 64, 3) and its three masks."""
     kinds = [CATEGORIES.names[one] for one in fact[:2] if one >= 0]
+    some, low, shift, own = rng.random() < WRITTEN, rng.random() < 0.5, rng.integers(-2, 3), rng.integers(len(kinds))
+    word = {SOME: kinds[own] if some else "", NOBODY: ""}.get(written, written)
+    sign = rng.random() < SIGN and written == SOME and bool(word) and len(kinds) == 1
     drawn = [place(DRAWERS[kind](rng), rng, CELL) for kind in kinds]
     moved = [_moved(parts, corner) for parts, corner in zip(drawn, _corners(rng, fact[2]), strict=False)]
     image = background(rng, SIZE, away_from=[parts[0][1] for parts in moved])
     masks = np.zeros((3, SIZE, SIZE), np.bool_)
-    for number, parts in enumerate(moved):
+    for number, parts in enumerate([] if sign else moved):
         paint, cover = rasterize(parts, SIZE)
         image = image * (1 - cover[..., None]) + paint
         masks[number] = cover > 0.5
-    # what follows is drawn by chance even where it is not used: all else stays the same whatever is written
-    some, low, shift, own = rng.random() < WRITTEN, rng.random() < 0.5, rng.integers(-2, 3), rng.integers(len(kinds))
-    word = {SOME: kinds[own] if some else "", NOBODY: ""}.get(written, written)
     if word:
         strip, where = _strip(word, int(shift), bool(low))
         image[where], masks[:, *where] = strip, False

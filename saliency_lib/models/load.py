@@ -83,7 +83,8 @@ def load_model(name: str = EMBEDDED) -> Model:
     `"creature_vit"`, a transformer, and `"companion_convnet"` and `"companion_convnet_shortcut"` on the drawings of
     `companions`, the second of which takes trees for owls; `"scene_convnet"` gives 96 x 96 images such as `scenes`
     draws ten labels, `"scene_detector"` boxes (see `detections`), and `"scene_segmenter"` a class for each pixel;
-    the transformer `"scene_vit"` gives scenes ten labels, too;
+    the transformer `"scene_vit"` gives scenes ten labels, too; `"creature_towers"`, which was trained on sentences, is
+    asked in ten words (see `asking`);
     `"steering_convnet"` gives 70 x 180 views such as `roads` draws an angle in degrees, and so does
     `"steering_convnet_shortcut"`, which learned to follow the other car. Any classifier of torchvision, trained on
     ImageNet, works by its name where its weights are cached or can be downloaded.
