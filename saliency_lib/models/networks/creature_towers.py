@@ -84,7 +84,7 @@ def picture_tower() -> nn.Module:
         mlp_dim=2 * WIDTH,
         num_classes=MEET,
     )
-    tower.conv_proj = nn.Sequential(  # type: ignore[assignment]
+    tower.conv_proj = nn.Sequential(
         nn.Conv2d(3, 16, 4, 2, 1), nn.GELU(), nn.Conv2d(16, 32, 4, 2, 1), nn.GELU(), nn.Conv2d(32, WIDTH, 4, 2, 1)
     )
     nn.init.normal_(tower.heads.head.weight, std=WIDTH**-0.5)
