@@ -32,7 +32,9 @@ STATE = """(() => {
     images: [...article.querySelectorAll('img')].map((image) => ({
       source: image.src.slice(0, 120),
       // The picture of a card is there for the eye alone: the card says what it leads to.
-      alt: image.closest('.chapter-card')?.textContent || image.alt,
+      // A picture on a button is the button's name, and as short as one.
+      alt: image.closest('.chapter-card')?.textContent
+        || (image.alt && image.closest('.lab button') ? 'the name of a button: ' : '') + image.alt,
       loaded: image.complete && image.naturalWidth > 0,
     })),
     width: document.documentElement.scrollWidth,
