@@ -19,7 +19,8 @@ from finishing.page import Page
 SCRIPT = Path(__file__).parent.parent / "search.js"
 LEFT_OUT = (
     "pre, td code, script, style, svg, .math, details.hide, .headerlink, .lab, aside.cite, fieldset.quiz,"
-    " table.dataframe, .cell_input, .cell_output > :not(figure, .output > figure), .chapter-cards, .questions, .caption-number"
+    " table.dataframe, .cell_input, .cell_output > :not(figure, .output > figure), .chapter-cards, .questions,"
+    " .caption-number"
 )
 HEADINGS = ("h1", "h2", "h3", "h4")
 ASIDE = re.compile(r"^(exercises|references|take-away|bibliography|how to cite)", re.IGNORECASE)
