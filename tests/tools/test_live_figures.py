@@ -18,7 +18,8 @@ from tools.project import ROOT
 pytestmark = IN_A_BROWSER
 
 NAMES = ("rulepad", "race", "suspect", "draw")
-PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><title>Live figures</title>
+PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><title>Live figures</title>
 <link rel="stylesheet" href="book.css">
 <style>:root { --pst-color-background: #fff; --pst-color-text-base: #222 }
 html[data-theme="dark"] { --pst-color-text-base: #eee; background: #15121d; color: #eee }</style>
