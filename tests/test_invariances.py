@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 import saliency_lib as sl
+from saliency_lib.cli.main import main
 from saliency_lib.comparison.explainers import find_explainers
 from saliency_lib.errors import SaliencyError
 from saliency_lib.invariances import table
@@ -144,3 +145,15 @@ def test_the_page_shows_what_was_measured() -> None:
             assert stored[key].stands, key
     assert not stored["gradient", "offset"].stands
     assert not stored["layer-saliency", "feature units"].stands
+
+
+def test_a_method_that_is_measured_anew_leaves_the_others_their_rows(tmp_path: Path, capsys) -> None:
+    file = tmp_path / "rows.json"
+    first = [one for one in table.stored("creature_convnet") if one.method in ("gradient", "grad-cam")]
+    file.write_text(as_json({"creature_convnet": first}), "utf-8")
+    asked = ["--model", "creature_convnet", "--methods", "gradient", "--images", "1", "--single", "--json", str(file)]
+    assert main(["invariances", *asked]) == 0
+    kept = from_json(file.read_text("utf-8"))["creature_convnet"]
+    assert {one.method for one in kept} == {"gradient", "grad-cam"}
+    assert [one for one in kept if one.method == "grad-cam"] == [one for one in first if one.method == "grad-cam"]
+    assert str(file) in capsys.readouterr().out

@@ -108,5 +108,7 @@ def run_invariances(options: argparse.Namespace) -> None:
     print(markdown(found) if options.markdown else text(found))
     if options.json is not None:
         known = from_json(files.read(options.json).decode()) if options.json.exists() else {}
-        files.write(options.json, as_json(known | {options.model: found}).encode())
+        asked = {one.method for one in found}
+        others = [one for one in known.get(options.model, ()) if one.method not in asked]
+        files.write(options.json, as_json(known | {options.model: [*others, *found]}).encode())
         print(f"\nwrote {options.json}")
