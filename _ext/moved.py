@@ -1,6 +1,6 @@
 """Sphinx extension: where a page once was, a small one leads to where it is now, from disk as on the web.
 
-The chapters' order changed once, and addresses carry numbers. A reader who comes by an old address goes on to the same
+The chapters' order has changed, and addresses carry numbers. A reader who comes by an old address goes on to the same
 heading of the page, without a script to its top; search engines are told the new address alone.
 """
 
@@ -17,6 +17,7 @@ MOVED = {
     "chapters/07_what_a_map_shows": "chapters/04_what_a_map_shows",
     "chapters/09_other_ways_to_ask": "chapters/10_other_ways_to_ask",
     "chapters/10_which_map_to_believe": "chapters/09_which_map_to_believe",
+    "chapters/12_the_same_gradient_draws": "chapters/14_the_same_gradient_draws",
 }
 PAGE = """<!DOCTYPE html>
 <html lang="en">
