@@ -144,15 +144,17 @@ def test_what_is_saved_is_what_the_package_loads(tmp_path: Path, monkeypatch: py
         assert torch.equal(loaded[name], values.half().float())
 
 
-@pytest.mark.parametrize(("arguments", "code"), [(["--out"], 0), (["--check"], 2), (["--plain", "--out"], 0)])
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["--out"], 0), (["--check"], 2), (["--plain", "--seed", "3", "--out"], 0)]
+)
 def test_the_command_writes_weights_or_compares_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int
 ) -> None:
-    reaches = []
+    asked = []
 
-    def short(recipe: Recipe) -> nn.Module:
+    def short(recipe: Recipe, *, seed: int) -> nn.Module:
         assert isinstance(recipe.alter, Adversarial)
-        reaches.append(recipe.alter.reach)
+        asked.append((recipe.alter.reach, seed))
         return train(replace(SHORT, epochs=1))
 
     monkeypatch.setattr(command, "train", short)
@@ -165,7 +167,7 @@ def test_the_command_writes_weights_or_compares_them(
         assert said.out.endswith(f"SHA-256 {digest}\n")
     else:
         assert "not as good as the one that is installed" in said.err
-    assert reaches == [0.0 if "--plain" in arguments else 8.0]
+    assert asked == [(0.0, 3) if "--plain" in arguments else (8.0, 0)]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ nothing, by so much more. Its weights differ from machine to machine, because su
 def add_train(command: argparse.ArgumentParser) -> None:
     """What to train, and whether to keep it or to compare it."""
     command.add_argument("name", metavar="NAME", help="the network, such as creature_convnet")
+    command.add_argument("--seed", type=int, default=0, help="of the first weights and of the order of the examples")
     plain = "creature_convnet without adversarial examples: an ordinary network"
     command.add_argument("--plain", action="store_true", help=plain)
     kept = command.add_mutually_exclusive_group(required=True)
@@ -36,7 +37,7 @@ def run_train(options: argparse.Namespace) -> None:
         if not isinstance(recipe.alter, Adversarial):
             raise SaliencyError(f"{options.name} is trained without adversarial examples as it is")
         recipe = replace(recipe, alter=replace(recipe.alter, reach=0.0))
-    network = train(recipe)
+    network = train(recipe, seed=options.seed)
     with tempfile.TemporaryDirectory() as folder:
         path = options.out or Path(folder) / "weights.pt"
         digest, size = save(network, path)
