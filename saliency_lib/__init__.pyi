@@ -44,6 +44,7 @@ from .localization.boxes import box_iou as box_iou
 from .localization.localize import Localization as Localization
 from .localization.localize import localize as localize
 from .localization.localize import threshold_box as threshold_box
+from .methods.attention import attention_lrp as attention_lrp
 from .methods.attention import attention_relevance as attention_relevance
 from .methods.attention import attention_rollout as attention_rollout
 from .methods.attention import attention_weights as attention_weights

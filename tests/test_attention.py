@@ -124,6 +124,104 @@ def test_rollout_asks_no_question_and_relevance_does() -> None:
     assert relative(sl.attention_relevance(net, IMAGES, 1), sl.attention_relevance(net, IMAGES, 2)) > 1e-2
 
 
+class Whole(nn.Module):
+    """A block with all that AttnLRP has rules for, over four patches of four pixels and a class token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches, self.first = nn.Conv2d(1, WIDTH, 2, 2), nn.Parameter(torch.randn(1, 1, WIDTH))
+        self.norms = nn.ModuleList(nn.LayerNorm(WIDTH) for _ in range(3))
+        self.qkv, self.out = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WIDTH)
+        self.wide, self.back, self.last = nn.Linear(WIDTH, 12), nn.Linear(12, WIDTH), nn.Linear(WIDTH, 3)
+        for values in self.norms.parameters():
+            nn.init.normal_(values, 1.0, 0.3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = self.patches(images).flatten(2).transpose(1, 2)
+        x = torch.cat([self.first.expand(len(x), 1, WIDTH), x], 1)
+        q, k, v = (p.unflatten(2, (HEADS, -1)).transpose(1, 2) for p in self.qkv(self.norms[0](x)).chunk(3, 2))
+        x = x + self.out(nn.functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        x = x + self.back(nn.functional.gelu(self.wide(self.norms[1](x))))
+        return self.last(self.norms[2](x)[:, 0])
+
+
+def relevance_of(net: Whole, image: Tensor, label: int) -> Tensor:
+    """AttnLRP of one image (4, 4), value by value of the network as the paper says it: relevances, and no gradient."""
+
+    def linear(x: Tensor, layer: nn.Linear, R: Tensor) -> Tensor:
+        return x * ((R / layer(x)) @ layer.weight)
+
+    def norm(x: Tensor, layer: nn.LayerNorm, R: Tensor) -> Tensor:
+        u = x - x.mean(1, keepdim=True)
+        v = u / (x.var(1, unbiased=False, keepdim=True) + layer.eps).sqrt()
+        passed = layer.weight * v / layer(x) * R
+        return x * (passed / u - (passed / u).mean(1, keepdim=True))
+
+    def product(a: Tensor, b: Tensor, R: Tensor) -> tuple[Tensor, Tensor]:
+        each = (
+            a[:, :, None] * b[None] / (2 * (a @ b))[:, None] * R[:, None]
+        )  # (rows of a, what is summed, columns of b)
+        return each.sum(2), each.sum(0)
+
+    cut = image.unfold(0, 2, 2).unfold(1, 2, 2).reshape(4, 4)
+    weight = net.patches.weight.flatten(1)
+    patches = cut @ weight.T + net.patches.bias
+    x = torch.cat([net.first[0], patches])
+    normed = net.norms[0](x)
+    q, k, v = (part.unflatten(1, (HEADS, -1)).unbind(1) for part in net.qkv(normed).chunk(3, 1))
+    Z = [q[h] @ k[h].T / math.sqrt(WIDTH // HEADS) for h in range(HEADS)]
+    taken = torch.cat([Z[h].softmax(1) @ v[h] for h in range(HEADS)], 1)
+    y = x + net.out(taken)
+    hidden = net.wide(net.norms[1](y))
+    z = y + net.back(nn.functional.gelu(hidden))
+    scores = net.last(net.norms[2](z))[0]
+
+    R = torch.zeros_like(z)
+    R[0] = linear(net.norms[2](z)[0], net.last, torch.eye(3)[label].to(scores) * scores)
+    R = norm(z, net.norms[2], R)
+    R_hidden = linear(nn.functional.gelu(hidden), net.back, R * (z - y) / z)
+    R = R * y / z + norm(y, net.norms[1], linear(net.norms[1](y), net.wide, R_hidden))
+    R_taken = linear(taken, net.out, R * (y - x) / y).chunk(HEADS, 1)
+    parts: list[list[Tensor]] = [[], [], []]
+    for h in range(HEADS):
+        A = Z[h].softmax(1)
+        R_A, R_v = product(A, v[h], R_taken[h])
+        R_Z = Z[h] * (R_A - A * R_A.sum(1, keepdim=True))
+        R_q, R_k = product(q[h], k[h].T, R_Z)
+        for part, one in zip(parts, (R_q, R_k.T, R_v), strict=True):
+            part.append(one)
+    R_qkv = torch.cat([torch.cat(part, 1) for part in parts], 1)
+    R = R * x / y + norm(x, net.norms[0], linear(normed, net.qkv, R_qkv))
+    found = cut * ((R[1:] / patches) @ weight)
+    return found.view(2, 2, 2, 2).transpose(1, 2).reshape(4, 4)
+
+
+def test_attention_lrp_is_its_rules() -> None:
+    """Against relevances written out. An empty class token asks nothing: equal shares lose the half that they get."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(4)
+        net = Whole().double().eval().requires_grad_(False)
+    images = torch.rand(2, 1, 4, 4, generator=torch.Generator().manual_seed(5)).double()
+    with nothing_changes(net, images):
+        R = sl.attention_lrp(net, images, [1, 2])
+    for image, label, found in zip(images, (1, 2), R, strict=True):
+        assert relative(found[0], relevance_of(net, image[0], label)) < 1e-9
+    assert relative(sl.gradient_times_input(net, images, [1, 2]), R) > 0.1
+    for name, values in net.named_parameters():
+        if name.endswith("bias") or name == "first":
+            values.zero_()
+    net.first += 1e-9
+    with torch.no_grad():
+        S = net(images)[:, 1]
+    torch.testing.assert_close(sl.attention_lrp(net, images, 1).flatten(1).sum(1), S / 2, rtol=1e-4, atol=1e-4)
+
+
+def test_attention_lrp_refuses_what_has_no_rule() -> None:
+    with pytest.raises(sl.ModelError, match="no rule for Tanh") as caught:
+        sl.attention_lrp(made(), IMAGES, 1)
+    says(caught.value)
+
+
 SMALL = {"num_classes": 6, "img_size": 64, "depth": 3}
 OTHERS: dict[str, tuple[Any, int]] = {
     "torchvision": (lambda: torchvision.models.VisionTransformer(64, 16, 3, 2, 32, 64, num_classes=6), 1),
@@ -152,10 +250,12 @@ def test_transformers_of_other_libraries(name: str) -> None:
     assert len(shares) == 3
     with nothing_changes(net, images):
         rollout, M = sl.attention_rollout(net, images, 3), sl.attention_relevance(net, images, 3)
+        R = sl.attention_lrp(net, images, 3)
     assert rollout.shape == M.shape == (2, 4, 4)
     assert rollout.min() > 0
     assert M.isfinite().all()
     assert M.amax() > 0
+    assert relative(sl.attention_lrp(net, images[1:], 3), R[1:]) < 1e-4
     assert relative(sl.attention_relevance(net, images[1:], 3), M[1:]) < 1e-4
 
 

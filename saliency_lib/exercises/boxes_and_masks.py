@@ -8,15 +8,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from saliency_lib.auditing.removal import removed
-from saliency_lib.exercises.check import exercise, expect, near, number, numbers
+from saliency_lib.exercises.check import exercise, expect, letters, near, number, numbers
 from saliency_lib.methods.gradients import input_gradient
-from saliency_lib.models.detections import Detection, box_number
+from saliency_lib.models.detections import Detection, box_ious, box_number
 
 
 @exercise("boxes-suppression")
 def boxes_suppression(answer: Any) -> None:
     """Which of four candidates are reported."""
-    given = _letters(answer)
+    given = letters(answer)
     expect("D" not in given, "what has each candidate to have before it is compared with others?")
     expect("A" in given, "nothing suppresses the surest of a label")
     expect("B" not in given, "A and B share 80 of 120 pixels")
@@ -53,12 +53,10 @@ def boxes_width(answer: Any, model: nn.Module, images: Tensor, found: Detection)
 @exercise("boxes-likeness")
 def boxes_likeness(answer: Any, model: nn.Module, images: Tensor, hidden: Tensor, found: Detection) -> None:
     """The likeness s of D-RISE, of what is found in the hidden image to one candidate of the whole one."""
-    from torchvision.ops import box_iou
-
     given = number(answer)
     with torch.no_grad():
         target, output = model(images)[0, found.candidate], model(hidden)[0]
-    overlap = box_iou(target[None, :4], output[:, :4])[0]
+    overlap = box_ious(target[:4], output[:, :4])
     P = output[:, 4:].sigmoid()
     alike = F.cosine_similarity(P, target[None, 4:].sigmoid(), dim=1)
     products = overlap * alike * P.amax(1)
@@ -95,7 +93,7 @@ def boxes_rim(answer: Any, rim: Tensor) -> None:
 @exercise("boxes-outside")
 def boxes_outside(answer: Any) -> None:
     """What follows from a map of which a third lies outside the box."""
-    given = _letters(answer)
+    given = letters(answer)
     expect("A" not in given, "used is what matters when it is gone: who took it away?")
     expect("B" not in given, "the picture without its surroundings was not made")
     expect("D" not in given, "whether a box is right is a question to the truth, not to a map")
@@ -112,10 +110,3 @@ def boxes_neighbor(answer: Any, model: nn.Module, images: Tensor, masks: Tensor,
     right, typical = (after - before).mean().item(), before.mean().item()
     expect(abs(given) < typical / 2, "by how much it *changes*: after minus before, and of the first box")
     expect(near(given, right, 0.01), "take away by sl.removed(..., 'inpainting'), and subtract: after - before")
-
-
-def _letters(answer: Any) -> set[str]:
-    """The letters of an answer, A to D."""
-    given = set("".join(answer).upper() if isinstance(answer, list | set | tuple | str) else "")
-    expect(given and given <= set("ABCD"), 'letters, such as "AB"')
-    return given

@@ -111,6 +111,13 @@ def number(answer: Any, what: str = "one number") -> float:
     return numbers(answer, 1, what)[0]
 
 
+def letters(answer: Any) -> set[str]:
+    """The answer as the letters, A to D, of what is true of four sentences."""
+    given = set("".join(answer).upper() if isinstance(answer, list | set | tuple | str) else "")
+    expect(given and given <= set("ABCD"), 'letters, such as "AB"')
+    return given
+
+
 def near(value: float, right: float, within: float = 0.005) -> bool:
     """Whether two numbers differ by at most `within`: half a digit at two decimals, unless another is given."""
     return abs(value - right) <= within * (1 + 1e-9)

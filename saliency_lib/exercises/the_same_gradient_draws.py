@@ -9,7 +9,7 @@ from torch import Tensor
 from saliency_lib.diffusion.load import Diffusion
 from saliency_lib.diffusion.sampler import begin, step
 from saliency_lib.diffusion.schedule import mixed, noise
-from saliency_lib.exercises.check import exercise, expect, near, number, numbers
+from saliency_lib.exercises.check import exercise, expect, letters, near, number, numbers
 
 
 @exercise("diffusion-gaussian")
@@ -90,7 +90,7 @@ def _on(model: Diffusion, x: Tensor, said: str) -> Tensor:
 @exercise("diffusion-attention")
 def diffusion_attention(answer: Any) -> None:
     """Which statements follow from "the share of attention to *the* is largest on the owl"?"""
-    given = _letters(answer)
+    given = letters(answer)
     expect("A" not in given, "a share says what is mixed in, not what it changes")
     expect("B" not in given, "the drawing without the word was not made: that is another map")
     expect("D" not in given, "the word names no thing: what else could it carry?")
@@ -100,14 +100,7 @@ def diffusion_attention(answer: Any) -> None:
 @exercise("diffusion-likeness")
 def diffusion_likeness(answer: Any) -> None:
     """What would show that drawings with s = 8 are better drawings of p(x | c)?"""
-    given = _letters(answer)
+    given = letters(answer)
     expect("A" not in given, "the judge's probability is what guidance pushes up")
     expect("B" not in given, "people like strong colors, too: is that likeness?")
     expect(given == {"C"}, "p(x | c) is a crowd: one picture cannot be compared with it")
-
-
-def _letters(answer: Any) -> set[str]:
-    """The letters of an answer, A to D."""
-    given = set("".join(answer).upper() if isinstance(answer, list | set | tuple | str) else "")
-    expect(given and given <= set("ABCD"), 'the letters of what follows, such as "AB"')
-    return given

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from saliency_lib.datasets.captioned import captioned
-from saliency_lib.exercises.check import exercise, expect, near, number, numbers
+from saliency_lib.exercises.check import exercise, expect, letters, near, number, numbers
 from saliency_lib.methods.attention import attention_rollout, attention_weights
 from saliency_lib.methods.gradients import input_gradient
 
@@ -97,8 +97,7 @@ def tokens_other_word(answer: Any, model: nn.Module) -> None:
 @exercise("tokens-retrieval")
 def tokens_retrieval(answer: Any) -> None:
     """What follows from "nine of ten pictures find a true sentence among many"?"""
-    given = set("".join(answer).upper() if isinstance(answer, list | set | tuple | str) else "")
-    expect(given and given <= set("ABCD"), 'the letters of what follows, such as "AB"')
+    given = letters(answer)
     expect("A" not in given, "how many of the many sentences differ in the relation alone?")
     expect("B" not in given, "retrieval says that it finds, and not by what")
     expect("D" not in given, "a strip with a word would be found, too")

@@ -1,8 +1,9 @@
-"""What a transformer's attention says of where: the attention of a block, rollout, and attention weighted by gradients.
+"""What a transformer's attention says of where: the attention of a block, rollout, weighted by gradients, and AttnLRP.
 
     A = sl.attention_weights(model, images)             # of each block (N, heads, T, T), whose rows are shares of one
     M = sl.attention_rollout(model, images)             # (N, h, w), whatever is asked
     M = sl.attention_relevance(model, images, "owl")    # (N, h, w), for a class
+    R = sl.attention_lrp(model, images, "owl")          # (N, C, H, W), what each entry has of a class's score
 
 Token q of a block takes from token k the share A_qk = softmax_k(q . k / sqrt d). Beside it runs the skip connection,
 which hands every token on as it is. So what token q has of token k after b blocks is, as far as shares can tell,
@@ -12,7 +13,8 @@ which hands every token on as it is. So what token q has of token k after b bloc
 
 A map is the row of R that the score is read from, at the tokens of the image. The first knows no question: the values
 that are passed on, and what the network makes of them, have no part in it. The second asks of each share what a little
-more of it would do to the score S, and keeps what would raise it.
+more of it would do to the score S, and keeps what would raise it. AttnLRP (Achtibat et al., 2024) leaves the shares:
+it carries relevance through the whole network to the pixels, `attention_lrp` says by which rules.
 
 No network has to hand its attention out. Implementations fuse it, and the weights are then never in memory; asked under
 `sdpa_kernel(MATH)`, PyTorch computes the softmax openly, and its node in the graph that autograd records holds the
@@ -21,13 +23,14 @@ shares and knows their gradient. Cost: one forward pass, and one backward pass. 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import gelu
 from torch.utils._pytree import tree_leaves
 
 from saliency_lib.checks import Images
@@ -36,6 +39,7 @@ from saliency_lib.images import with_part
 from saliency_lib.methods.gradients import Recording
 from saliency_lib.models.activations import as_map, tokens
 from saliency_lib.models.forward import differentiating
+from saliency_lib.models.model import Model
 from saliency_lib.targets import Target, layers_of
 
 MOST = 32
@@ -81,6 +85,14 @@ class Attention:
             for one, share in zip(found, self.shares, strict=True)
         ]
 
+    def followed(self, target: Target, step: Callable[[Tensor, Tensor, Tensor], Tensor], without: int = 0) -> Tensor:
+        """The map of R_b = step(R_(b-1), A_b, dS / dA_b) after the last block, from R_0 = 1; less `without` R_0."""
+        gradients = self.gradients(target)
+        R = one = torch.eye(self.shares[0].shape[-1]).to(self.shares[0])
+        for A, g in zip(self.shares, gradients, strict=True):
+            R = step(R, A, g)
+        return self.read((R - without * one).detach(), gradients)
+
     def read(self, R: Tensor, gradients: Sequence[Tensor]) -> Tensor:
         """Of the rows of R (N, T, T) the mean of those that the score is read from, as a map (N, h, w).
 
@@ -115,10 +127,7 @@ def attention_rollout(
     all tokens is met. The chapter *Tokens and words* teaches it.
     """
     seen = Attention(model, images, watch=layers_of(target), skip=skip, grid=grid)
-    R = torch.eye(seen.shares[0].shape[-1]).to(seen.shares[0])
-    for A in seen.shares:
-        R = (R + A.mean(1) @ R) / 2
-    return seen.read(R.detach(), seen.gradients(target))
+    return seen.followed(target, lambda R, A, g: (R + A.mean(1) @ R) / 2)
 
 
 def attention_relevance(
@@ -135,29 +144,86 @@ def attention_relevance(
     Arguments and errors else as in `input_gradient`. The chapter *Tokens and words* teaches it.
     """
     seen = Attention(model, images, watch=layers_of(target), skip=skip, grid=grid)
-    gradients = seen.gradients(target)
-    one = torch.eye(seen.shares[0].shape[-1]).to(seen.shares[0])
-    R = one
-    for A, g in zip(seen.shares, gradients, strict=True):
-        R = R + (g * A).clamp_min(0).mean(1) @ R
-    return seen.read((R - one).detach(), gradients)
+    return seen.followed(target, lambda R, A, g: R + (g * A).clamp_min(0).mean(1) @ R, without=1)
+
+
+def attention_lrp(model: nn.Module, images: Images, target: Target = None) -> Tensor:
+    """The relevance of each entry of the images by AttnLRP (Achtibat et al., 2024): (N, C, H, W), signed.
+
+    As in `lrp` with a small epsilon, R = x G is carried by its factor G, which goes back like a gradient, except that a
+    product of two signals gives half of R to either (their equation 7), a GELU hands on f(z) / z (9), and a layer norm
+    holds the deviation fixed by which it divides. At a softmax their rule is R_i = x_i (R_i - s_i sum_k R_k), which is
+    the gradient's. Biases, softmaxes and the class token take some of the score; the sum is the rest. x is the
+    normalized image.
+
+    Arguments and errors as in `input_gradient`; `ModelError` names the first thing that has no rule. The chapter
+    *Tokens and words* teaches it.
+    """
+    seen = Recording(model, images, watch=layers_of(target), under=sdpa_kernel(SDPBackend.MATH))
+    for node in _nodes(tree_leaves(seen.answer.output)):
+        if (rule := _rule(node)) is not None:
+            node.register_hook(rule)
+    G = seen.gradient(seen.numbers(target))
+    return with_part((seen.I.detach() - (model.mean.to(G) if isinstance(model, Model) else 0)) * G, images)
+
+
+LINEAR = {
+    *("Add", "Sub", "Neg", "Cat", "Sum", "Mean", "Addmm", "Mm", "Mv", "Addmv", "Convolution", "AvgPool2D"),
+    *(
+        "Alias",
+        "View",
+        "UnsafeView",
+        "ReshapeAlias",
+        "Permute",
+        "Transpose",
+        "T",
+        "Clone",
+        "Expand",
+        "Squeeze",
+        "Unsqueeze",
+    ),
+    *("Select", "Slice", "Split", "Unbind", "Index", "Gather", "Repeat", "Stack", "ToCopy", "Relu"),
+    *("Softmax", "SafeSoftmax", "Mul", "Div"),
+}
+"""What goes back as the gradient does, by the names of its nodes."""
+
+
+def _rule(node: Any) -> Any:
+    """The hook by which a node hands G back, or None where that is the gradient's. Raises `ModelError` for no rule."""
+    kind = node.name().rsplit(":")[-1].split("Backward")[0]
+    two = sum(below is not None for below, _ in node.next_functions) > 1
+    if kind in ("Bmm", "Mul") and two:
+        return lambda given, _: tuple(one / 2 for one in given)
+    if kind == "Gelu":
+        z = node._saved_self
+        slope = torch.where(z == 0, 0.5, gelu(z, approximate=node._saved_approximate) / z)
+        return lambda _, G: (G[0] * slope,)
+    if kind == "NativeLayerNorm":
+        scale = node._saved_result2 * (1 if node._saved_weight is None else node._saved_weight)
+        axes = tuple(range(-len(node._saved_normalized_shape), 0))
+        return lambda given, G: (G[0] * scale - (G[0] * scale).mean(axes, keepdim=True), *given[1:])
+    if kind not in LINEAR | {"Bmm", "AccumulateGrad"} or (kind == "Div" and two):
+        raise ModelError(f"AttnLRP has no rule for {kind}, which the network computes")
+    return None
 
 
 def _softmaxes(ends: Sequence[Any]) -> list[Any]:
     """The nodes of every softmax over square shares between the outputs and the images, in the order of the network."""
+    found = [node for node in _nodes(ends) if "Softmax" in node.name()]
+    square = [node for node in found if (A := node._saved_result).ndim > 2 and A.shape[-1] == A.shape[-2]]
+    return sorted(square, key=lambda node: node._sequence_nr())
+
+
+def _nodes(ends: Sequence[Any]) -> Iterator[Any]:
+    """Every node of the graph between the outputs and the images."""
     todo: list[Any] = [end.grad_fn for end in ends if isinstance(end, Tensor) and end.grad_fn is not None]
     seen = set(todo)
-    found = []
     while todo:
         node = todo.pop()
-        if "Softmax" in node.name():
-            shares = node._saved_result
-            if shares.ndim > 2 and shares.shape[-1] == shares.shape[-2]:
-                found.append(node)
+        yield node
         new = {below for below, _ in node.next_functions if below is not None} - seen
         seen |= new
         todo += new
-    return sorted(found, key=lambda node: node._sequence_nr())
 
 
 def _by_head(shares: Tensor, count: int) -> Tensor:

@@ -59,8 +59,6 @@ def detections(
 
 def reported(output: object, head: Head, *, threshold: float = 0.5, overlap: float = 0.5) -> list[list[Detection]]:
     """The same for what a detector has returned."""
-    from torchvision.ops import batched_nms
-
     if not isinstance(output, Tensor) or output.ndim != 3 or output.shape[2] < 5:
         got = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise ModelError(f"expected (N, candidates, 4 + K) from a detector, four edges and K scores, and got {got}")
@@ -69,7 +67,7 @@ def reported(output: object, head: Head, *, threshold: float = 0.5, overlap: flo
     found = []
     for boxes, scores in zip(output[..., :4].detach().float(), output[..., 4:].detach().float(), strict=True):
         candidate, label = (scores.sigmoid() >= threshold).nonzero(as_tuple=True)
-        kept = batched_nms(boxes[candidate], scores[candidate, label], label, overlap)
+        kept = _surest(boxes[candidate], scores[candidate, label], label, overlap)
         found.append(
             [
                 Detection(names[k], k, score, 1 / (1 + math.exp(-score)), tuple(box), i)
@@ -83,6 +81,24 @@ def reported(output: object, head: Head, *, threshold: float = 0.5, overlap: flo
             ]
         )
     return found
+
+
+def _surest(boxes: Tensor, scores: Tensor, labels: Tensor, overlap: float) -> list[int]:
+    """Which boxes no surer one that is kept, of the same label, overlaps by more than `overlap`, the surest first."""
+    left, kept = scores.argsort(descending=True, stable=True), []
+    while len(left):
+        best, left = left[0], left[1:]
+        kept.append(int(best))
+        left = left[(labels[left] != labels[best]) | (box_ious(boxes[left], boxes[best]) <= overlap)]
+    return kept
+
+
+def box_ious(a: Tensor, b: Tensor) -> Tensor:
+    """Intersection over union of boxes (..., 4) with boxes (..., 4), whose other axes broadcast: (...)."""
+    sides = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp_min(0)
+    shared = sides.prod(-1)
+    areas = [(one[..., 2:] - one[..., :2]).clamp_min(0).prod(-1) for one in (a, b)]
+    return shared / (areas[0] + areas[1] - shared).clamp_min(1e-6)
 
 
 EDGES = ("left", "top", "right", "bottom")
@@ -130,15 +146,13 @@ def average_precisions(found: Sequence[Sequence[Detection]], boxes: Tensor, over
     surer one has. The average precision is the mean, over all true boxes, of the precision where each was found: 0 for
     those that were not. It is nan for a label without a true box.
     """
-    from torchvision.ops import box_iou
-
     true = boxes.isfinite().all(2)
     by_label: list[list[tuple[float, bool]]] = [[] for _ in range(boxes.shape[1])]
     for image, some in enumerate(found):
         taken = set()
         for one in some:
             right = bool(true[image, one.label]) and one.label not in taken
-            right = right and box_iou(torch.tensor([one.box]), boxes[image, [one.label]]).item() >= overlap
+            right = right and box_ious(torch.tensor(one.box), boxes[image, one.label]).item() >= overlap
             taken |= {one.label} if right else set()
             by_label[one.label].append((one.score, right))
     return [_precision(pairs, int(count)) for pairs, count in zip(by_label, true.sum(0), strict=True)]

@@ -38,6 +38,7 @@ from saliency_lib.datasets.sentences import (
     true_of,
 )
 from saliency_lib.models.model import Model
+from saliency_lib.models.networks.creature_vit import vision_transformer
 from saliency_lib.models.weights import load_trained
 
 if TYPE_CHECKING:
@@ -73,17 +74,7 @@ class Words(nn.Module):
 
 def picture_tower() -> nn.Module:
     """Normalized pictures (N, 3, 64, 64) to vectors (N, 64): torchvision's transformer, on convolved patches."""
-    from torchvision.models import VisionTransformer
-
-    tower = VisionTransformer(
-        image_size=SIZE,
-        patch_size=PATCH,
-        num_layers=BLOCKS,
-        num_heads=HEADS,
-        hidden_dim=WIDTH,
-        mlp_dim=2 * WIDTH,
-        num_classes=MEET,
-    )
+    tower = vision_transformer(SIZE, PATCH, BLOCKS, MEET)
     tower.conv_proj = nn.Sequential(
         nn.Conv2d(3, 16, 4, 2, 1), nn.GELU(), nn.Conv2d(16, 32, 4, 2, 1), nn.GELU(), nn.Conv2d(32, WIDTH, 4, 2, 1)
     )

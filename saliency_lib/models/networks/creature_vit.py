@@ -24,19 +24,16 @@ SHA256 = {"creature_vit": "14483ec649da573509f32158c2d9e4b715e932cb6b757dcb9d7a2
 NAMES = tuple(SHA256)
 
 
-def creature_vit() -> nn.Module:
-    """Normalized images (N, 3, 64, 64) to scores (N, 10)."""
+def vision_transformer(size: int, patch: int, blocks: int, classes: int = len(CATEGORIES)) -> nn.Module:
+    """Normalized images (N, 3, size, size) to scores (N, classes), by four heads of 16 numbers in each block."""
     from torchvision.models import VisionTransformer
 
-    return VisionTransformer(
-        image_size=SIZE,
-        patch_size=PATCH,
-        num_layers=4,
-        num_heads=4,
-        hidden_dim=64,
-        mlp_dim=128,
-        num_classes=len(CATEGORIES),
-    )
+    return VisionTransformer(size, patch, blocks, num_heads=4, hidden_dim=64, mlp_dim=128, num_classes=classes)
+
+
+def creature_vit() -> nn.Module:
+    """Normalized images (N, 3, 64, 64) to scores (N, 10)."""
+    return vision_transformer(SIZE, PATCH, blocks=4)
 
 
 def load(name: str) -> Model:

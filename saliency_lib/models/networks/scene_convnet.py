@@ -62,7 +62,7 @@ def recipe(name: str) -> "Recipe":
         network=begun(SceneConvNet),
         mean=MEAN,
         std=STD,
-        draw=_examples,
+        draw=examples,
         loss=F.binary_cross_entropy_with_logits,
         error=lacking_precision,
         unit="short of a mean average precision of 1",
@@ -72,7 +72,8 @@ def recipe(name: str) -> "Recipe":
     )
 
 
-def _examples(count: int, seed: int) -> tuple[Tensor, Tensor]:
+def examples(count: int, seed: int) -> tuple[Tensor, Tensor]:
+    """So many scenes with their labels, as numbers."""
     drawn = scenes(count, seed=seed)
     return drawn.images, drawn.labels.float()
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from saliency_lib.categories import Head
 from saliency_lib.datasets.creatures import CATEGORIES
 from saliency_lib.datasets.scenes import SIZE, scenes
-from saliency_lib.models.detections import average_precisions, reported, true_boxes
+from saliency_lib.models.detections import average_precisions, box_ious, reported, true_boxes
 from saliency_lib.models.model import Layers, Model
 from saliency_lib.models.weights import load_trained
 
@@ -142,15 +142,7 @@ def loss(outputs: Tensor, boxes: Tensor) -> Tensor:
     image, place, label = right.nonzero(as_tuple=True)
     given, true = outputs[image, place, :4], boxes[image, label]
     edges = F.smooth_l1_loss(given / STRIDE, true / STRIDE, beta=0.2, reduction="none").sum()
-    return (focal + edges + (1 - _overlaps(given, true)).sum()) / max(1, len(image))
-
-
-def _overlaps(a: Tensor, b: Tensor) -> Tensor:
-    """Intersection over union, box by box."""
-    sides = (torch.minimum(a[:, 2:], b[:, 2:]) - torch.maximum(a[:, :2], b[:, :2])).clamp_min(0)
-    shared = sides.prod(1)
-    areas = [(one[:, 2:] - one[:, :2]).clamp_min(0).prod(1) for one in (a, b)]
-    return shared / (areas[0] + areas[1] - shared).clamp_min(1e-6)
+    return (focal + edges + (1 - box_ious(given, true)).sum()) / max(1, len(image))
 
 
 def lacking_precision(outputs: Tensor, boxes: Tensor) -> float:

@@ -9,37 +9,27 @@ in the package; `python -m saliency_lib train scene_vit` trains it.
 from typing import TYPE_CHECKING
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from saliency_lib.categories import Head
 from saliency_lib.datasets.creatures import CATEGORIES
-from saliency_lib.datasets.scenes import SIZE, scenes
+from saliency_lib.datasets.scenes import SIZE
 from saliency_lib.models.model import Model
-from saliency_lib.models.networks.scene_convnet import lacking_precision
+from saliency_lib.models.networks.creature_vit import vision_transformer
+from saliency_lib.models.networks.scene_convnet import MEAN, STD, examples, lacking_precision
 from saliency_lib.models.weights import load_trained
 
 if TYPE_CHECKING:
     from saliency_lib.models.training import Recipe
 
-MEAN, STD = (0.48, 0.45, 0.44), (0.27, 0.26, 0.26)
-PATCH, BLOCKS, HEADS = 12, 6, 4
+PATCH, BLOCKS = 12, 6
 SHA256 = {"scene_vit": "04378d78ff602f9288f2a3577217e542f6f5d659c659d0531a948b84576ce8b1"}
 NAMES = tuple(SHA256)
 
 
 def scene_vit() -> nn.Module:
     """Normalized scenes (N, 3, 96, 96) to scores (N, 10), one for each label, before the sigmoid."""
-    from torchvision.models import VisionTransformer
-
-    return VisionTransformer(
-        image_size=SIZE,
-        patch_size=PATCH,
-        num_layers=BLOCKS,
-        num_heads=HEADS,
-        hidden_dim=64,
-        mlp_dim=128,
-        num_classes=len(CATEGORIES),
-    )
+    return vision_transformer(SIZE, PATCH, BLOCKS)
 
 
 def load(name: str) -> Model:
@@ -55,7 +45,7 @@ def recipe(name: str) -> "Recipe":
         network=scene_vit,
         mean=MEAN,
         std=STD,
-        draw=_examples,
+        draw=examples,
         loss=F.binary_cross_entropy_with_logits,
         error=lacking_precision,
         unit="short of a mean average precision of 1",
@@ -63,8 +53,3 @@ def recipe(name: str) -> "Recipe":
         examples=8000,
         epochs=11,
     )
-
-
-def _examples(count: int, seed: int) -> tuple[Tensor, Tensor]:
-    drawn = scenes(count, seed=seed)
-    return drawn.images, drawn.labels.float()
