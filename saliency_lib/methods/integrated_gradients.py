@@ -50,8 +50,8 @@ class IntegratedGradients(PerturbationMethod):
     Sundararajan et al. (2017), equation 1; its unit is that of the score. The baseline I' is `"black"`, `"gray"`,
     `"blurred"` (a Gaussian of a twentieth of the shorter side), `"noise"`, images of your own, or a list of such, over
     which the mean is taken. `steps` nodes are laid by `quadrature`: `"graded"`, `"midpoint"`, `"gauss-legendre"` or
-    `"adaptive"`, which is the best from about 50 steps on. Without a target the class is the top one of the image
-    itself. One `seed` gives one result. `batch_size`, `progress`: see `smoothgrad`.
+    `"adaptive"`, which at 100 steps left the smallest gap in the mean of five sample photos. Without a target the class
+    is the top one of the image itself. One `seed` gives one result. `batch_size`, `progress`: see `smoothgrad`.
 
     Arguments and errors as in `input_gradient`; `SaliencyError` for settings that cannot be used.
     Reference: `saliency_lib/methods/integrated_gradients.py` says when it fails.

@@ -17,8 +17,9 @@ def sensitivity(
 ) -> Tensor:
     """max over small d of |M(I + d) - M(I)| / |M(I)|, in the Euclidean norm: (N,), 0 is steadiest.
 
-    Yeh et al. (2019), definition 2.2, with `samples` of d, uniform in [-radius, radius] at each entry and one for all
-    images; pixels stay in [0, 1]. `explain` makes maps (N, ...) of images. The class should not be chosen anew.
+    Yeh et al. (2019), definition 2.2, which does not divide by |M(I)|. With `samples` of d, uniform in
+    [-radius, radius] at each entry and one for all images; pixels stay in [0, 1]. `explain` makes maps (N, ...) of
+    images. The class should not be chosen anew.
     """
     random = Generator().manual_seed(integer("seed", seed, 0))
     M = explain(images).flatten(1).double()
