@@ -350,6 +350,16 @@ def test_channels_of_a_signals_layer_are_said_or_told_by_its_length(last: bool) 
         assert sl.grad_cam(wide, I, 1, layer="layer").shape == (2, 24)
 
 
+@pytest.mark.parametrize("axes", GRIDS)
+def test_the_mean_takes_the_place_of_a_region_on_any_grid(axes: int) -> None:
+    I, masks = torch.rand(2, 2, *GRIDS[axes]), torch.rand(2, *GRIDS[axes]) < 0.3
+    expected = I.clone()
+    for image, mask in zip(expected, masks, strict=True):
+        for channel in image:
+            channel[mask] = channel[~mask].mean()
+    assert relative(sl.removed(I, masks, "mean"), expected) < 1e-5
+
+
 def refusals() -> Iterator[tuple[str, Callable[[], object]]]:
     at, alone, two = asked(2, True), asked(1, False), asked(2, False)
     yield "and got", lambda: sl.saliency_map(two.model, alone.I, 1)
@@ -364,9 +374,12 @@ def refusals() -> Iterator[tuple[str, Callable[[], object]]]:
     yield "the size must be", lambda: sl.as_model(two.net, mean=[0.5] * 2, std=[0.5] * 2, size=(2, 2, 2, 2))
     yield "say grid=", lambda: as_map(sl.tokens("x"), torch.rand(2, 9, 4), asked(3, False).I)
     yield "no position", lambda: sl.input_gradient(two.model, two.I, sl.unit("first", 1, (1,)))
+    signal = alone.I.float(), alone.I[:, 0] > 0.5
+    yield 'take "mean"', lambda: sl.removed(*signal, "blur")
+    yield r"of shape \(N, C, H, W\)", lambda: sl.audit(alone.model, signal[0], 1, regions=dict.fromkeys("ab", signal[1]))
 
 
-@pytest.mark.parametrize("number", range(12))
+@pytest.mark.parametrize("number", range(14))
 def test_what_cannot_be_used_is_said(number: int) -> None:
     words, ask = list(refusals())[number]
     with pytest.raises(sl.SaliencyError, match=words) as caught:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from saliency_lib.auditing.control import elsewhere
 from saliency_lib.auditing.removal import WAYS, check_masks, removed
-from saliency_lib.checks import check_images
+from saliency_lib.checks import Form, check_images
 from saliency_lib.errors import ImageError, SaliencyError
 from saliency_lib.methods.method import find_method
 from saliency_lib.models.forward import ask, evaluation_mode, head_of
@@ -29,7 +29,7 @@ Record = dict[str, Any]
 
 def check_regions(images: Tensor, regions: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The regions, each a mask for each image and not empty, the rest of the image among them."""
-    check_images(images)
+    check_images(images, Form(axes=2))
     for name in (OBJECT, SHORTCUT):
         if name not in regions:
             raise SaliencyError(f"there is no region {name!r} among {', '.join(map(repr, regions)) or 'none'}")

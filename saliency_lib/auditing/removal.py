@@ -2,7 +2,7 @@
 
     removed(images, masks, "inpainting")        # (N, C, H, W), changed where a mask (N, H, W) is true and nowhere else
 
-mean         the mean color of the rest of the image: an edge remains, in the shape of what was there
+mean         the mean color of the rest of the image: an edge remains, in the shape of what was there; on any grid
 blur         the image itself, blurred by an eighth of its shorter side: a smear in the region's own color remains
 inpainting   what Telea (2004) makes of the region's surroundings, by OpenCV: a texture that may look like something
 
@@ -26,7 +26,7 @@ RADIUS = 3
 
 
 def _mean(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    around = image[~mask] if not mask.all() else image.reshape(-1, image.shape[2])
+    around = image[~mask] if not mask.all() else image.reshape(-1, image.shape[-1])
     return np.broadcast_to(around.mean(0), image.shape)
 
 
@@ -54,21 +54,23 @@ WAYS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "blur": _blur,
     "inpainting": _inpainting,
 }
-"""From an image (H, W, C) and a mask (H, W) to an image from which the region is taken."""
+"""From an image (*grid, C) and a mask (*grid) to an image from which the region is taken."""
 
 
 def removed(images: Tensor, masks: Tensor, way: str) -> Tensor:
     """The images (N, C, H, W) in [0, 1] with other pixels where the masks (N, H, W) are true, and unchanged elsewhere.
 
-    `way` is "mean", "blur" or "inpainting" (see `removal`). Raises `ImageError` if the images or the masks cannot be
-    used, or there is no such way. Chapter 11 teaches it.
+    `way` is "mean", which takes signals (N, C, L) and volumes (N, C, D, H, W) too, "blur" or "inpainting" (see
+    `removal`). Raises `ImageError` if the images or the masks cannot be used, or there is no such way. Chapter 11
+    teaches it.
     """
     check_masks(masks, check_images(images))
-    one_of("way to remove a region", way, WAYS, ImageError)
+    if one_of("way to remove a region", way, WAYS, ImageError) != "mean" and images.ndim != 4:
+        raise ImageError(f'"{way}" is for images (N, C, H, W), and not {tuple(images.shape)}: take "mean"')
     filled = images.detach().cpu().float().clone()
     for image, mask in zip(filled, masks.cpu(), strict=True):
-        pixels = image.permute(1, 2, 0).contiguous().numpy()
-        other = torch.from_numpy(WAYS[way](pixels, mask.numpy()).copy()).permute(2, 0, 1).clamp(0, 1)
+        pixels = image.movedim(0, -1).contiguous().numpy()
+        other = torch.from_numpy(WAYS[way](pixels, mask.numpy()).copy()).movedim(-1, 0).clamp(0, 1)
         image.copy_(torch.where(mask, other, image))
     return filled
 
