@@ -24,6 +24,7 @@ from torch import Generator, Tensor
 
 from saliency_lib.checks import MANY, flag, integer, number, seed_of
 from saliency_lib.errors import SaliencyError
+from saliency_lib.images import each
 from saliency_lib.methods.baselines import Baseline, baselines_of
 from saliency_lib.methods.method import function
 from saliency_lib.methods.perturbations import PerturbationMethod
@@ -31,9 +32,9 @@ from saliency_lib.targets import Target
 
 
 class Rise(PerturbationMethod):
-    """The mean score of randomly masked images in which the pixel is shown, sum_m S(I_m) m_ij / (p n): (N, H, W).
+    """The mean score of randomly masked images in which the pixel is shown, sum_m S(I_m) m_ij / (p n): (N, *grid).
 
-    Petsiuk et al. (2018), equation 6; its unit is that of the score. Masks are grids of `cells` by `cells`, each cell
+    Petsiuk et al. (2018), equation 6; its unit is that of the score. Masks are grids of `cells` a side, each cell
     shown with `probability`, enlarged and moved at random; what is hidden has the pixels of `baseline`, see
     `integrated_gradients` (one, not several). `centered` takes the mean score of all masks off first. Without a target
     the class is the top one of the image itself. One `seed` gives one result. `batch_size`, `progress`: see
@@ -59,8 +60,6 @@ class Rise(PerturbationMethod):
         if not 0 < self.probability < 1:
             raise SaliencyError("the probability that a cell is shown lies between 0 and 1, and is neither")
         super().__post_init__()
-        if self.I.ndim != 4:
-            raise SaliencyError(f"the masks of RISE are for images (N, C, H, W), and not {tuple(self.I.shape)}")
         self.cells = integer("cells", self.cells, 1, min(self.I.shape[2:]))
         random = Generator().manual_seed(self.seed)
         several = baselines_of(self.baseline, self.I, random, self.form)
@@ -69,16 +68,17 @@ class Rise(PerturbationMethod):
         self.hidden = several[0]
 
     def masks(self) -> Iterator[Tensor]:
-        """The masks (H, W), one after another; all images get the same, so that none depends on another."""
+        """The masks (*grid), one after another; all images get the same, so that none depends on another."""
         random = Generator().manual_seed(self.seed)
-        H, W = self.I.shape[2:]
-        height, width = (-(-side // self.cells) for side in (H, W))
-        size = (self.cells + 1) * height, (self.cells + 1) * width
+        sides = self.I.shape[2:]
+        steps = [-(-side // self.cells) for side in sides]
+        size = [(self.cells + 1) * step for step in steps]
+        mode = ("linear", "bilinear", "trilinear")[len(sides) - 1]
         for _ in range(self.samples):
-            grid = torch.rand(self.cells, self.cells, generator=random) < self.probability
-            large = F.interpolate(grid.float()[None, None], size, mode="bilinear")[0, 0]
-            y, x = (int(torch.randint(0, side + 1, (), generator=random)) for side in (height, width))
-            yield large[y : y + H, x : x + W].to(self.I)
+            grid = torch.rand([self.cells] * len(sides), generator=random) < self.probability
+            large = F.interpolate(grid.float()[None, None], size, mode=mode)[0, 0]
+            corner = [int(torch.randint(0, step + 1, (), generator=random)) for step in steps]
+            yield large[tuple(slice(at, at + side) for at, side in zip(corner, sides, strict=True))].to(self.I)
 
     def _maps(self, target: Target) -> Tensor:
         versions = (m * self.I + (1 - m) * self.hidden for m in self.masks())
@@ -89,7 +89,7 @@ class Rise(PerturbationMethod):
             S = S - S.mean(0)
         total = torch.zeros_like(self.I[:, 0])
         for m, of_images in zip(self.masks(), S.to(total), strict=True):
-            total += of_images[:, None, None] * m
+            total += each(of_images, total) * m
         return total / (self.probability * self.samples)
 
 
