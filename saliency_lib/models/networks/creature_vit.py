@@ -16,6 +16,8 @@ from saliency_lib.models.model import Model
 from saliency_lib.models.weights import load_trained
 
 if TYPE_CHECKING:
+    from torchvision.models import VisionTransformer
+
     from saliency_lib.models.training import Recipe
 
 MEAN, STD = (0.48, 0.45, 0.44), (0.29, 0.27, 0.27)
@@ -24,7 +26,7 @@ SHA256 = {"creature_vit": "14483ec649da573509f32158c2d9e4b715e932cb6b757dcb9d7a2
 NAMES = tuple(SHA256)
 
 
-def vision_transformer(size: int, patch: int, blocks: int, classes: int = len(CATEGORIES)) -> nn.Module:
+def vision_transformer(size: int, patch: int, blocks: int, classes: int = len(CATEGORIES)) -> "VisionTransformer":
     """Normalized images (N, 3, size, size) to scores (N, classes), by four heads of 16 numbers in each block."""
     from torchvision.models import VisionTransformer
 
