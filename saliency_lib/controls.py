@@ -115,16 +115,18 @@ def other_classes(labels: Tensor, known: int, count: int = CLASSES, seed: int = 
 def random_weights(model: nn.Module, seed: int = 0) -> nn.Module:
     """A copy of the network whose every layer is drawn anew, as PyTorch draws it before training.
 
-    The model and the random state of the caller stay as they are. Raises `ModelError` if no layer can be drawn anew.
+    What belongs to no layer of PyTorch's, such as a class token, stays as it is. So do the model and the random state
+    of the caller. Raises `ModelError` if no layer can be drawn anew.
     """
     untrained = copy.deepcopy(model)
-    layers: list[Any] = [layer for layer in untrained.modules() if hasattr(layer, "reset_parameters")]
-    if not layers:
+    names = ("reset_parameters", "_reset_parameters")  # the second is that of nn.MultiheadAttention
+    resets = [getattr(layer, name) for layer in untrained.modules() for name in names if hasattr(layer, name)]
+    if not resets:
         raise ModelError("the model has no layer whose weights PyTorch can draw anew")
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
-        for layer in layers:
-            layer.reset_parameters()
+        for reset in resets:
+            reset()
     return untrained.requires_grad_(False)
 
 

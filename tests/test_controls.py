@@ -111,6 +111,13 @@ def test_random_weights_are_those_of_a_network_before_training() -> None:
     assert F.mse_loss(untrained(IMAGES), network()(IMAGES)) > 0
 
 
+def test_attention_is_drawn_anew_too() -> None:
+    trained = nn.MultiheadAttention(8, 2).requires_grad_(False)
+    before = trained.in_proj_weight.clone()
+    assert not torch.equal(controls.random_weights(trained).in_proj_weight, before)
+    assert torch.equal(trained.in_proj_weight, before)
+
+
 def test_the_interval_covers_the_mean_of_all_as_often_as_it_says() -> None:
     rng = np.random.default_rng(0)
     covered = sum(low <= 1 <= high for _, low, high in (interval(rng.exponential(1, 40)) for _ in range(200)))
