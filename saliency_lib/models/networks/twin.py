@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from saliency_lib.models.training import Recipe
 
 KINDS = ("max", "stride", "skips", "robust")
-SEEDS = 3
+SEEDS = 5
 NAMES: tuple[str, ...] = ()
 EXTRA = tuple(f"twin_{kind}_{seed}" for kind in KINDS for seed in range(SEEDS))
 MEAN, STD = (0.48, 0.45, 0.44), (0.29, 0.27, 0.27)
