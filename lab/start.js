@@ -5,6 +5,8 @@ import { boxLab } from "./box_lab.js";
 import { coverLab } from "./cover_lab.js";
 import { cotangent } from "./creature_network.js";
 import { theCreatures } from "./data.js";
+import { diffusionLab } from "./diffusion_lab.js";
+import { theDenoiser } from "./diffusion_network.js";
 import { drawLab } from "./draw_lab.js";
 import { say } from "./elements.js";
 import { photoLab } from "./photo_lab.js";
@@ -18,7 +20,7 @@ import { moved } from "./suspects.js";
 
 const LABS = {
   photo: photoLab, price: priceLab, cover: coverLab, rules: rulesLab, draw: drawLab, ascent: ascentLab, box: boxLab,
-  rulepad: rulepadLab, race: raceLab, suspect: suspectLab,
+  rulepad: rulepadLab, race: raceLab, suspect: suspectLab, diffusion: diffusionLab,
 };
 
 async function start(place) {
@@ -39,7 +41,7 @@ async function start(place) {
 }
 
 /* For the console, and for tests: what the labs compute with. */
-globalThis.lab = { theCreatures, cotangent, window224, movedTree: moved };
+globalThis.lab = { theCreatures, cotangent, window224, movedTree: moved, theDenoiser };
 
 const seen = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) {

@@ -1,6 +1,8 @@
-"""The live figures compute what the package computes: rules between the three, the deletion race, the moved tree."""
+"""The live figures compute what the package computes: rules between the three, the deletion race, the moved tree, the
+model that draws."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,15 +11,17 @@ from torch import Tensor, nn
 
 import saliency_lib as sl
 from saliency_lib.comparison.metrics import deletion
+from saliency_lib.diffusion.sampler import begin, step
 from tools.lab import suspect
 from tools.lab.bundle import bundle
 from tools.lab.creatures import creature_data, drawings
+from tools.lab.diffusion import diffusion_data
 from tools.lab.packing import script
 from tools.project import ROOT
 
 pytestmark = IN_A_BROWSER
 
-NAMES = ("rulepad", "race", "suspect", "draw")
+NAMES = ("rulepad", "race", "suspect", "draw", "diffusion")
 PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width"><title>Live figures</title>
 <link rel="stylesheet" href="book.css">
@@ -50,6 +54,8 @@ def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Browser:
     script(folder / "creatures.js", "creatures", creature_data())
     script(folder / "suspect.js", "suspect", suspect.suspect_data())
     script(folder / "race.js", "race", suspect.race_data())
+    script(folder / "diffusion.js", "diffusion", diffusion_data())
+    assert sum((folder / f"{name}.js").stat().st_size for name in ("diffusion", "creatures")) < 4_000_000
     assert sum((folder / f"{name}.js").stat().st_size for name in ("suspect", "race")) < 400_000
     places = "".join(f'<div class="lab" data-lab="{name}" role="group" aria-label="{name}"></div>' for name in NAMES)
     (site / "page.html").write_text(PAGE.replace("{places}", places), "utf-8")
@@ -197,6 +203,60 @@ def test_in_the_drawing_lab_the_map_follows_the_first_answer(page: Browser) -> N
     ring = f"{place}.querySelector('.lab-cross')"
     share = page.evaluate(f"{ring}.offsetWidth / {place}.querySelector('canvas').offsetWidth")
     assert share == pytest.approx(7 / 64, abs=0.01)
+
+
+WALK = """(async () => {{
+  const network = await lab.theDenoiser();
+  let x = Float32Array.from({start});
+  for (let k = 0; k < 20; k++) {{
+    const told = network.predict(x, 1 - k / 20, k < 8 ? "the owl" : "the snail", {guidance});
+    x = network.step(told, 1 - (k + 1) / 20);
+  }}
+  return [...x];
+}})()"""
+
+
+@pytest.mark.parametrize("guidance", [0, 1, 2.5])
+def test_a_drawing_is_the_package_s(page: Browser, guidance: float) -> None:
+    model, x = sl.load_diffusion(), begin(1, seed=5)
+    found = torch.tensor(page.evaluate(WALK.format(start=x.flatten().tolist(), guidance=guidance))).view_as(x)
+    with torch.no_grad():
+        for k in range(20):
+            told = model.predict(x, 1 - k / 20, ["the owl" if k < 8 else "the snail"], guidance)
+            x = step(x, told, 1 - (k + 1) / 20)
+    assert (found - x).abs().max() < 1e-3
+    assert x.std() > 0.1
+
+
+def test_it_draws_pauses_and_hears_the_second_word(page: Browser) -> None:
+    place = "document.querySelector('[data-lab=diffusion]')"
+    said = f"{place}.querySelector('.lab-facts').textContent"
+    main = f"{place}.querySelector('button.main').click()"
+
+    def when(told: str) -> Any:
+        """What the page says once this holds; after a minute whatever it says then."""
+        return page.evaluate(
+            "new Promise((done) => { const begun = Date.now(), look = () => "
+            f"({told}) || Date.now() - begun > 60000 ? done({told}) : setTimeout(look, 30); look(); }})"
+        )
+
+    page.evaluate(f"{place}.scrollIntoView(); {main}")
+    assert when(f"{said}.startsWith('It draws')")
+    page.evaluate(main)
+    assert page.evaluate(said).startswith("Paused before t = ")
+    page.evaluate(main)
+    assert when(f"{place}.drawing")["named"] == "owl"
+    page.evaluate(
+        f"""(() => {{
+      const then = {place}.querySelectorAll('select')[1], from = {place}.querySelector('input[type=range]');
+      delete {place}.drawing;
+      then.value = 4; then.dispatchEvent(new Event('change'));
+      from.value = 0.95; from.dispatchEvent(new Event('input'));
+      {main};
+    }})()"""
+    )
+    assert when(f"{place}.drawing")["named"] == "flower"
+    assert "told owl, s = 2" in page.evaluate(f"{place}.querySelectorAll('figcaption')[2].textContent")
 
 
 def test_everybody_can_read_and_reach_the_live_figures(page: Browser, tmp_path: Path) -> None:

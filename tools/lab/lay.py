@@ -5,6 +5,7 @@ from pathlib import Path
 from tools.lab import imagenet
 from tools.lab.bundle import bundle
 from tools.lab.creatures import creature_data
+from tools.lab.diffusion import diffusion_data
 from tools.lab.packing import script
 from tools.lab.prepared import prepared
 from tools.lab.suspect import race_data, suspect_data
@@ -22,6 +23,7 @@ def lay(root: Path, site: Path) -> None:
     script(target / "creatures.js", "creatures", creature_data())
     script(target / "suspect.js", "suspect", suspect_data())
     script(target / "race.js", "race", race_data())
+    script(target / "diffusion.js", "diffusion", diffusion_data())
     for name, picture in prepared().items():
         options = {"quality": 80} if name == "photo" else {"lossless": True}
         picture.save(target / f"{name}.webp", "WEBP", **options)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 import saliency_lib as sl
 from saliency_lib.comparison.metric import order
+from saliency_lib.diffusion.sampler import begin
 from saliency_lib.methods.layers import spread
 from tools.lab.creatures import drawings
 from tools.lab.imagenet import FIRST, cell_shift
@@ -36,6 +37,7 @@ def prepared() -> dict[str, Image.Image]:
         "rulepad": lambda: _two_classes(model, images[:1]),
         "race": lambda: _race(model, images[1:2]),
         "suspect": _first_card,
+        "diffusion": _drawn,
     }
     return {name: _row(pictures()) for name, pictures in make.items()}
 
@@ -91,6 +93,11 @@ def _first_card() -> list[Image.Image]:
     drawn, _ = owls()
     image, model = drawn.images[:1], sl.load_model(NETWORKS[guilty()[0]]).to("cpu")
     return [sl.to_image(image), sl.plots.colorize(sl.saliency_map(model, image, "owl")[0])]
+
+
+def _drawn() -> list[Image.Image]:
+    noise = ((begin(1, seed=4) + 1) / 2).clamp(0, 1)
+    return [sl.to_image(noise), sl.to_image(sl.draw(sl.load_diffusion(), ["the owl"], steps=20, guidance=2, seed=4))]
 
 
 def _row(pictures: list[Image.Image]) -> Image.Image:

@@ -11,6 +11,7 @@ TITLES = {
     "rulepad": "a square of rules between gradient, DeconvNet and guided backpropagation",
     "race": "the deletion race of two maps and an empty one",
     "suspect": "twelve cards, guilty or innocent",
+    "diffusion": "watch it draw, and exchange the word on the way",
 }
 
 ALTS = {
@@ -25,4 +26,5 @@ ALTS = {
     "race": "The drawing of a cat three times, a third of its pixels gray: the brightest of its gradient, those of a "
     "guided map that was asked for fish, and those of an empty map.",
     "suspect": "The drawing of a small owl beside a large tree, and the map of owl by the network of the first card.",
+    "diffusion": "Noise, and beside it the owl that was drawn from it in twenty steps with the guidance 2.",
 }
