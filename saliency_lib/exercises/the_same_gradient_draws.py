@@ -29,8 +29,8 @@ def diffusion_step(answer: Any) -> None:
     given = number(answer)
     expect(not near(given, 0.5, 0.01), "this is sigma at t = 1/3")
     expect(not near(given, 0.25, 0.01), "divide by alpha, too")
-    expect(not near(given, 0.5 / math.cos(math.pi / 6), 0.01), "the sine of pi (t - s) / 2 is missing")
-    expect(near(given, 0.25 / math.cos(math.pi / 6), 0.005), "put t = 1/3 and s = 0 into the step size")
+    expect(not near(given, 0.5 / math.cos(math.pi / 6), 0.01), "the sine of pi (t - t') / 2 is missing")
+    expect(near(given, 0.25 / math.cos(math.pi / 6), 0.005), "put t = 1/3 and t' = 0 into the step size")
 
 
 @exercise("diffusion-guided-mean")
@@ -73,10 +73,13 @@ def diffusion_halfway(answer: Any, model: Diffusion, start: Tensor) -> None:
     def alike(x: Tensor, said: str) -> bool:
         return bool((answer - _on(model, x, said)).abs().mean() < 0.01)
 
+    if alike(drowned, "the snail"):
+        return
     expect(not alike(fresh, "the snail"), "there is nothing left of the pictures: mix them with the noise")
-    expect(not alike(mixed(start, fresh, torch.full((len(start),), 0.5)), "the snail"), "pixels run from -1 to 1 here")
+    bright = mixed(start, fresh, torch.full((len(start),), 0.5))
+    expect(not alike(bright, "the snail"), "pixels run from -1 to 1 here")
     expect(not alike(drowned, ""), "nobody said what to draw")
-    expect(alike(drowned, "the snail"), '20 steps, from t = 1/2 to 0, with the text "the snail" for each picture')
+    expect(False, '20 steps, from t = 1/2 to 0, with the text "the snail" for each picture')
 
 
 def _on(model: Diffusion, x: Tensor, said: str) -> Tensor:
