@@ -47,10 +47,7 @@ def _slic(image: np.ndarray, count: int) -> np.ndarray:
     from skimage.segmentation import slic  # here, because it takes a second to import
 
     grid = image.shape[:-1]
-    plane, colors = (
-        image.reshape((1,) * (len(grid) == 1) + image.shape),
-        {} if len(grid) == 2 else {"convert2lab": False},
-    )
+    plane, colors = image[None] if len(grid) == 1 else image, {} if len(grid) == 2 else {"convert2lab": False}
     for compactness in COMPACTNESS:
         found = slic(plane, count, compactness=compactness, start_label=0, channel_axis=-1, **colors).reshape(grid)
         pieces = int(found.max()) + 1
