@@ -44,9 +44,10 @@ class OneView(LayerMethod):
 class ObjectMap(Method):
     """Where the object of a class is: Grad-CAM at the network's end plus the paper's formula at earlier layers.
 
-    The maps are brought to one grid of 56 x 56 cells, each at its true position, smoothed by a Gaussian of one cell,
-    divided by their means, and added: (N, 56, 56), values >= 0. `layers` are by default those known for the model, for
-    EfficientNet-Lite0 its blocks 10 and 13 and what global pooling averages; the last is for Grad-CAM.
+    The maps are brought to one grid of 56 x 56 cells, each shifted by a share of its cell that is one for all layers
+    (found on boxes, see chapter 7), smoothed by a Gaussian of one cell, divided by their means, and added:
+    (N, 56, 56), values >= 0. `layers` are by default those known for the model, for EfficientNet-Lite0 its blocks 10
+    and 13 and what global pooling averages; the last is for Grad-CAM.
 
     With several `scales` (factors of the images' sides), or with `mirror`, the map is the mean over these views and
     their mirror images, at the cost of all of them. Without a target the class is then the top one of the first view.
