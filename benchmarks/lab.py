@@ -2,9 +2,10 @@
 
 python -m benchmarks.lab [--repeats 15]     needs a built site and Chromium; exits with 1 if a limit is missed
 
-The two take turns. The page is opened as a file. Memory is what the tab's process has for itself, without what it
-shares with other processes, after a hundred maps; growth is what it keeps of them. Of the labs with the small network,
-the slowest answer of a control is compared with one pass forward and back.
+The two take turns. The page is opened as a file. The first map of an image costs both ways; a further one, of another
+class, the way back only, in Python as in the page. Memory is what the tab's process has for itself, without what it
+shares with other processes, after a hundred maps. Of the labs with the small network, the slowest answer of a control
+is compared with one pass forward and back.
 """
 
 import statistics
@@ -23,7 +24,7 @@ from tools.chromium import executable
 from tools.lab.tape import CLASSES, GATES, lite0
 from tools.project import Project
 
-RATIO, MEMORY, GROWTH, MAPS = 2.0, 400, 40, 100
+RATIO, MEMORY, MAPS = 2.0, 400, 100
 PASSES, WARM = 3.0, 3
 START = """new Promise((done) => {
   const place = document.querySelector('#lab-photo');
@@ -38,6 +39,12 @@ START = """new Promise((done) => {
 })"""
 MAP = """(async () => { const { answers, state } = lab.photo, begun = performance.now();
   await answers.grow(state, { target: %d, less: -1, method: 'gradient' });
+  return performance.now() - begun; })()"""
+FIRST_MAP = """(async () => { const { answers, state } = lab.photo;
+  const dabbed = { ...state, strokes: [{ r: 3, points: [[%d, 0]] }] };
+  answers.image(dabbed);
+  const begun = performance.now();
+  await answers.grow(dabbed, { target: 285, less: -1, method: 'gradient' });
   return performance.now() - begun; })()"""
 ALL_NAMES = """(async () => { const { answers, state } = lab.photo, begun = performance.now();
   await answers.run(state, {});
@@ -73,7 +80,8 @@ def feeds(target: int) -> dict[str, Any]:
     image = sl.to_tensor(next(iter(sl.sample_photos().values())).load()).numpy()
     gate, slope = (np.array([value], np.float32) for value in GATES["backprop"])
     cotangent = np.eye(1, CLASSES, target, np.float32)
-    return {"image": image, "cotangent": cotangent, "gate": gate, "slope": slope, "wanted": np.array(True)}
+    asked = {"image": image, "cotangent": cotangent, "gate": gate, "slope": slope, "wanted": np.array(True)}
+    return asked | {"known": np.zeros(0, bool)}
 
 
 def memory(browser: Browser) -> float:
@@ -100,7 +108,14 @@ def main(command: list[str] | None = None) -> int:
     if path is None or not page.is_file():
         raise SystemExit("this needs Chromium and a built site: make book")
     python, asked = session(), feeds(285)
-    ours, theirs, all_ours, all_theirs, shown = [], [], [], [], []
+    questions = {
+        "a first map of an image": (FIRST_MAP, asked),
+        "a further map of it": (MAP, asked | {"known": python.run(["open"], asked)[0]}),
+        "all names at once": (ALL_NAMES, asked | {"wanted": np.array(False)}),
+    }
+    ours: dict[str, list[float]] = {name: [] for name in questions}
+    theirs: dict[str, list[float]] = {name: [] for name in questions}
+    shown = []
     with Browser(path) as browser:
         browser.look()
         browser.open(page.as_uri())
@@ -108,18 +123,12 @@ def main(command: list[str] | None = None) -> int:
         print(
             f"the model is there {loading / 1e3:.1f} s after the first touch, the first map after {drawing / 1e3:.1f} s"
         )
-        forward = asked | {"wanted": np.array(False)}
-        browser.evaluate(MAP % 285), browser.evaluate(ALL_NAMES)
-        python.run(None, asked), python.run(None, forward)
-        for _ in range(options.repeats):
-            ours.append(browser.evaluate(MAP % 285))
-            begun = time.perf_counter()
-            python.run(None, asked)
-            theirs.append(1e3 * (time.perf_counter() - begun))
-            all_ours.append(browser.evaluate(ALL_NAMES))
-            begun = time.perf_counter()
-            python.run(None, forward)
-            all_theirs.append(1e3 * (time.perf_counter() - begun))
+        for turn in range(options.repeats + 1):
+            for name, (script, given) in questions.items():
+                ours[name].append(browser.evaluate(script.replace("%d", str(turn))))
+                begun = time.perf_counter()
+                python.run(None, given)
+                theirs[name].append(1e3 * (time.perf_counter() - begun))
             shown.append(browser.evaluate(SEEN))
         timed = (
             CONTROLS.replace("MOVED", MOVED).replace("TURNS", str(options.repeats + WARM)).replace("WARM", str(WARM))
@@ -137,20 +146,17 @@ def main(command: list[str] | None = None) -> int:
     each = ", ".join(f"{name} {took:.0f}" for name, took in slowest.items())
     print(f"a pass of the small network forward and back: {once:.0f} ms; slowest control of each lab, ms: {each}")
     print(f"the slowest takes {answer / once:.1f} such passes (limit {PASSES:.0f})")
-    ratio = statistics.median(ours) / statistics.median(theirs)
-    print(
-        f"a map: {statistics.median(ours):.0f} ms in the page, {statistics.median(theirs):.0f} ms in Python, "
-        f"ratio {ratio:.2f} (limit {RATIO}), of the fastest {min(ours) / min(theirs):.2f}"
-    )
-    print(
-        f"all names at once: {statistics.median(all_ours):.0f} ms in the page, "
-        f"{statistics.median(all_theirs):.0f} ms in Python; drawing them takes {statistics.median(shown):.0f} ms"
-    )
+    missed = answer > PASSES * once or last > MEMORY
+    for name in questions:
+        page_s, python_s = (statistics.median(times[name][1:]) for times in (ours, theirs))
+        print(f"{name}: {page_s:.0f} ms in the page, {python_s:.0f} ms in Python, ratio {page_s / python_s:.2f}")
+        missed |= "map" in name and page_s > RATIO * python_s
+    print(f"(limit {RATIO} for a map); drawing the names takes {statistics.median(shown):.0f} ms")
     print(
         f"the tab: {last:.0f} MB after {MAPS} maps more (limit {MEMORY}); without garbage {first:.0f} MB before them, "
-        f"{after:.0f} MB after (limit {GROWTH} more)"
+        f"{after:.0f} MB after"
     )
-    return int(answer > PASSES * once or ratio > RATIO or last > MEMORY or after - first > GROWTH)
+    return int(missed)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ export const RULES_BY_GATE = { backprop: [0, 1], deconvnet: [1, 0], guided: [0, 
 function engine(scope) {
   let ort = null;
   let session = null;
+  let seen = null;
 
   async function prepare({ runtime }) {
     const address = URL.createObjectURL(new Blob([runtime], { type: "text/javascript" }));
@@ -26,18 +27,29 @@ function engine(scope) {
     ort.env.wasm.wasmBinary = undefined;
   }
 
-  /* Scores, class activation maps and, with a cotangent, the gradient. */
+  /* Scores, class activation maps and, with a cotangent, the gradient. Another question about the image that was
+     differentiated last costs the way back only. */
   async function answer({ image, cotangent, gates }) {
+    const again = seen?.image.every((value, i) => value === image[i]) ?? false;
+    const found = again && !cotangent ? {} : await pass({ image, cotangent, gates }, again);
+    const { scores, cams, open } = again ? seen : found;
+    if (cotangent) seen = { image, scores, cams, open };
+    // Copies, because what is handed over is gone here.
+    return { scores: scores.slice(), cams: cams.slice(), gradient: cotangent ? found.gradient : null };
+  }
+
+  async function pass({ image, cotangent, gates }, again) {
     const one = (value) => new ort.Tensor("float32", Float32Array.of(value), [1]);
+    const known = again ? seen.open : new Uint8Array(0);
     const results = await session.run({
       image: new ort.Tensor("float32", image, [1, 3, 224, 224]),
       cotangent: new ort.Tensor("float32", cotangent ?? new Float32Array(1000), [1, 1000]),
       gate: one(gates?.[0] ?? 0),
       slope: one(gates?.[1] ?? 1),
       wanted: new ort.Tensor("bool", Uint8Array.of(cotangent ? 1 : 0), []),
+      known: new ort.Tensor("bool", known, [known.length]),
     });
-    const { scores, cams, gradient } = results;
-    return { scores: scores.data, cams: cams.data, gradient: cotangent ? gradient.data : null };
+    return Object.fromEntries(Object.entries(results).map(([name, { data }]) => [name, data]));
   }
 
   const does = { prepare, start, answer };
@@ -115,7 +127,8 @@ export async function imagenet(manifest, progress) {
     return inflate(pieces);
   };
   const line = await prepared(new TextDecoder().decode(await whole("runtime")));
-  await line.ask({ kind: "start", wasm: await whole("wasm"), network: interleave(await whole("network")) });
+  const network = interleave(await whole("network"), manifest.bytes);
+  await line.ask({ kind: "start", wasm: await whole("wasm"), network });
   return line;
 }
 

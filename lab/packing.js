@@ -14,14 +14,14 @@ export async function inflate(pieces) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/* Bytes that were sorted by their place in a four-byte number, which compresses better, in their order again. */
-export function interleave(planes) {
+/* So many bytes, sorted by their place in a four-byte number, which compresses better, in their order again. */
+export function interleave(planes, length) {
   const bytes = new Uint8Array(planes.length);
   const count = planes.length / 4;
   for (let place = 0; place < 4; place++) {
     for (let i = 0, to = place, from = place * count; i < count; i++, to += 4) bytes[to] = planes[from + i];
   }
-  return bytes;
+  return bytes.subarray(0, length);
 }
 
 /* Numbers of half precision (IEEE 754 binary16). */

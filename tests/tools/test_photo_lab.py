@@ -1,4 +1,4 @@
-"""The photo lab in a real browser: its maps are the package's, one state is all that is told, a link restores it."""
+"""The photo lab in a real browser: its scores, its maps and its forecast are the package's, pass after pass."""
 
 import base64
 import os
@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from browser import IN_A_BROWSER, Browser, served, unreadable, visit
-from lab_pages import CONTROLS, PACK, READY, relative, unpack, walk
+from browser import IN_A_BROWSER, Browser, served, visit
+from lab_pages import DROP, IDLE, PACK, PLACE, TEXT, bring, change, opened, relative, unpack
 
 import saliency_lib as sl
 from saliency_lib.methods.layers import spread
@@ -20,18 +20,6 @@ pytestmark = IN_A_BROWSER
 
 FROM_A_DISK = pytest.mark.parametrize("address", ["file"], indirect=True)
 PHOTOS = list(sl.sample_photos())[1 : 1 + int(os.environ.get("LAB_PHOTOS", "1"))]
-PLACE = "document.querySelector('#lab-photo')"
-IDLE = """(async () => {
-  for (const begun = Date.now(); Date.now() - begun < 200000; ) {
-    await new Promise((done) => setTimeout(done, 30));
-    if (lab.photo.network.stage === 'loading') continue;
-    await lab.photo.idle();
-    if (!lab.photo.answers.busy) return lab.photo.network.stage;
-  }
-})()"""
-LABELS = f"[...{PLACE}.querySelectorAll('canvas')].map((canvas) => canvas.getAttribute('aria-label'))"
-TEXT = f"[{PLACE}.innerText, ...{LABELS}].join('|')"
-SEEN = f"[...{PLACE}.querySelectorAll('canvas')].filter((c) => c.checkVisibility()).map((c) => c.toDataURL())"
 
 
 @pytest.fixture(scope="module", params=["file", "http"])
@@ -46,27 +34,18 @@ def address(request: pytest.FixtureRequest, real_site: Project) -> Iterator[str]
         yield running
 
 
-def opened(browser: Browser, address: str, hash: str = "") -> list[str]:
-    """The page of labs, its photo lab ready; what was asked for."""
-    browser.look(1280, 800)
-    seen = browser.open(f"{address}/lab.html{hash}")
-    assert browser.evaluate(READY.replace("'.lab'", "'#lab-photo'")) == ["ready"]
-    return [*seen.requests, *visit(browser.events).requests]
+@pytest.fixture(scope="module")
+def asked(browser: Browser, address: str) -> list[str]:
+    """The page is open, and nobody has touched it; what it asked for."""
+    return opened(browser, address)
 
 
 @pytest.fixture(scope="module")
-def loaded(browser: Browser, address: str) -> str:
+def loaded(browser: Browser, address: str, asked: list[str]) -> str:
     """Where the page is open, with its network."""
-    opened(browser, address)
     browser.evaluate("void lab.photo.network.wish()")
     assert browser.evaluate(IDLE) == "ready"
     return address
-
-
-def change(browser: Browser, changes: str) -> None:
-    """Another state of the lab, and its answers."""
-    browser.evaluate(f"void lab.photo.change({changes})")
-    assert browser.evaluate(IDLE) == "ready"
 
 
 def found(browser: Browser) -> torch.Tensor:
@@ -74,8 +53,7 @@ def found(browser: Browser) -> torch.Tensor:
     return unpack(browser.evaluate(f"{PACK}(lab.photo.words.found.map)")).reshape(224, 224)
 
 
-def test_the_first_picture_comes_without_a_network(browser: Browser, address: str) -> None:
-    asked = opened(browser, address)
+def test_the_first_picture_comes_without_a_network(browser: Browser, address: str, asked: list[str]) -> None:
     names = {Path(url).name for url in asked if url.startswith(f"{address}/lab/")}
     print(f"\nloaded before a touch: {sorted(names)}")
     assert not [name for name in names if name.startswith(("network", "wasm", "runtime", "photo-"))]
@@ -123,8 +101,7 @@ def expected(model: sl.Model, image: torch.Tensor, target: int) -> dict[str, tor
 def test_scores_and_all_seven_maps_are_the_package_s(browser: Browser, loaded: str) -> None:
     model = sl.load_model().to("cpu")
     for name in PHOTOS:
-        browser.evaluate(f"void lab.photo.bring('photo={name}')")
-        browser.evaluate(IDLE)
+        bring(browser, f"photo={name}")
         image = sl.to_tensor(sl.sample_photo(name))
         scores = model(image)[0]
         change(browser, "{ strokes: [{ r: 3, points: [[0, 0]] }] }")  # asked anew, not as it came with the page
@@ -143,140 +120,6 @@ def test_scores_and_all_seven_maps_are_the_package_s(browser: Browser, loaded: s
         assert max(worst.values()) < 2e-2
     outside = [url for url in visit(browser.events).requests if not url.startswith((loaded, "data:", "blob:"))]
     assert outside == []
-
-
-STATES = [
-    "#photo=coffee&class=missile",
-    "#photo=coffee&class=missile&method=guided&beside-class=espresso&beside-method=guided",
-    "#photo=chelsea&class=Egyptian+cat&less=tabby",
-    "#photo=rocket&class=missile&method=gradient&box=0.35",
-    "#photo=coffee&class=espresso&cover=0g3c363e3e3h3k.0m2b2c",
-    "#photo=flower&class=daisy&less=bee&beside-class=bee&beside-less=daisy&cover=0u3c3c&box=0.5",
-]
-"""Addresses, each as the lab writes it."""
-
-
-@FROM_A_DISK
-def test_a_link_restores_all_of_it(browser: Browser, loaded: str) -> None:
-    for state in STATES:
-        browser.evaluate(f"location.hash = {state!r}")
-        browser.evaluate("new Promise((done) => setTimeout(done, 100))")
-        browser.evaluate(IDLE)
-        browser.evaluate("void lab.photo.change({})")
-        assert browser.evaluate("location.hash") == state
-        seen, told = browser.evaluate(SEEN), browser.evaluate(TEXT)
-        browser.evaluate("void lab.photo.bring('photo=bee'), location.hash")
-        browser.evaluate(IDLE)
-        assert browser.evaluate(SEEN) != seen
-        browser.evaluate(f"location.hash = {state!r}")
-        browser.evaluate("new Promise((done) => setTimeout(done, 100))")
-        browser.evaluate(IDLE)
-        assert browser.evaluate(SEEN) == seen
-        assert browser.evaluate(TEXT) == told
-    opened(browser, loaded, STATES[-1])
-    assert browser.evaluate(IDLE) == "ready"
-    assert browser.evaluate(SEEN) == seen
-    assert browser.evaluate(TEXT) == told
-
-
-CONTROLLED = """(async () => {
-  const place = document.querySelector('#lab-photo'), idle = () => IDLE;
-  const press = (text) => [...place.querySelectorAll('button')].find((b) => b.textContent.startsWith(text)).click();
-  const way = (name) => place.querySelector(`.lab-ways input[value=${name}]`).click();
-  const key = (node, name) => node.dispatchEvent(new KeyboardEvent('keydown', { key: name, bubbles: true }));
-  const ask = (field, text) => { field.value = text; field.dispatchEvent(new Event('input')); key(field, 'Enter'); };
-  const [names, rather] = place.querySelectorAll('[role=combobox]');
-  const dot = () => { const c = place.querySelector('canvas'); c.focus(); key(c, 'Enter'); };
-  const controls = {
-    'another photo': () => place.querySelector('.lab-strip button:nth-child(3)').click(),
-    'a name': () => ask(names, 'missile'), 'a second name': () => ask(rather, 'palace'),
-    gradient: () => way('gradient'), 'compare': () => press('Compare'), guided: () => way('guided'),
-    'a stroke': dot, 'another name': () => ask(names, 'submarine'), 'no second name': () => press('rather than'),
-    box: () => place.querySelector('input[type=checkbox]').click(), uncover: () => press('Uncover'),
-    'stop comparing': () => press('Stop comparing'), 'Grad-CAM': () => way('cam'),
-    'first photo': () => place.querySelector('.lab-strip button:nth-child(2)').click(),
-    'guess first': () => press('Guess first'), 'stroke again': dot, 'show': () => press('Show what happens'),
-    undo: () => press('Undo'), 'guess no more': () => press('Guess first'),
-  };
-  const told = [];
-  for (const [name, work] of Object.entries(controls)) {
-    work();
-    await idle();
-    const { state, manifest } = lab.photo;
-    const now = new Set([state.target, state.less, state.beside?.target, state.beside?.less].filter((i) => i >= 0)
-      .map((i) => manifest.names[i]));
-    const texts = [...place.querySelectorAll('.lab-tag, .lab-guess p, .lab-note')].map((line) => line.textContent);
-    texts.push(...LABELS);
-    texts.push(...Object.values(lab.photo.words.sheet));
-    told.push({ name, now: [...now], texts, photo: manifest.photos.find(({ name }) => name === state.photo).title,
-      covered: state.strokes.length, method: [state.method, state.beside?.method], guess: state.guess });
-  }
-  return told;
-})()"""
-
-
-@FROM_A_DISK
-@pytest.mark.usefixtures("loaded")
-def test_after_every_control_no_text_names_an_earlier_state(browser: Browser) -> None:
-    browser.evaluate("void lab.photo.bring('photo=coffee')")
-    browser.evaluate(IDLE)
-    names = ("espresso", "missile", "palace", "submarine", "Egyptian cat")
-    titles = [photo.title for photo in sl.sample_photos().values()]
-    ways = {"gradient": "gradient", "guided": "guided", "cam": "Grad-CAM", "occlusion": "occlusion"}
-    steps = browser.evaluate(CONTROLLED.replace("IDLE", IDLE).replace("LABELS", LABELS))
-    assert len(steps) == 19
-    for step in steps:
-        all_text = " | ".join(step["texts"])
-        captions = [text for text in step["texts"] if " · " in text]
-        for name in names:
-            assert name not in all_text or any(name in now for now in step["now"]), (step["name"], name, all_text)
-        for title in titles:
-            assert title not in all_text or title == step["photo"], (step["name"], title, all_text)
-        for key, way in ways.items():
-            assert not any(way in text for text in captions) or key in step["method"], (step["name"], way, captions)
-        assert ("paint over it" in all_text) == (not step["covered"]), step["name"]
-        assert ("% covered" in all_text) == bool(step["covered"]), step["name"]
-        assert ("linear model forecast" in all_text) == bool(step["guess"] and step["guess"]["shown"]), step["name"]
-
-
-@FROM_A_DISK
-@pytest.mark.usefixtures("loaded")
-def test_two_questions_side_by_side_and_their_correlation(browser: Browser) -> None:
-    browser.evaluate(f"void lab.photo.bring({STATES[1]!r})")
-    browser.evaluate(IDLE)
-    model, image = sl.load_model().to("cpu"), sl.to_tensor(sl.sample_photo("coffee"))
-    one, other = (sl.saliency_map(model, image, name, rule="guided")[0] for name in ("espresso", "missile"))
-    r = sl.rank_correlation(one, other)
-    assert browser.evaluate("lab.photo.words.alike") == f"rank correlation {r:.2f}"
-
-
-@FROM_A_DISK
-@pytest.mark.usefixtures("loaded")
-@pytest.mark.parametrize(
-    ("text", "name"), [("dog", "Eskimo dog"), ("Siam", "Siamese cat"), ("man-eater", "great white shark")]
-)
-def test_names_are_found_by_a_part_and_by_a_synonym(browser: Browser, text: str, name: str) -> None:
-    browser.evaluate("void lab.photo.bring('photo=chelsea')")
-    browser.evaluate(IDLE)
-    rows = browser.evaluate(f"lab.photo.words.rows({text!r})")
-    scores = sl.load_model().to("cpu")(sl.to_tensor(sl.sample_photo("chelsea")))[0]
-    every = browser.evaluate(
-        "(({ names, synonyms }, text) => names.filter((name, i) => (name + synonyms[i]).toLowerCase().includes(text)))"
-        f"(lab.photo.manifest, {text.lower()!r})"
-    )
-    assert name in every
-    assert len(rows) == min(10, len(every))
-    for row in rows:
-        assert row["score"].replace("−", "-") == f"{scores[row['index']].item():.1f}".replace("-0.0", "0.0")
-
-
-DROP = """(async () => {
-  const bytes = await (await fetch('data:%s;base64,%s')).arrayBuffer();
-  const place = document.querySelector('#lab-photo'), data = new DataTransfer();
-  data.items.add(new File([bytes], '%s', { type: '%s' }));
-  place.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }));
-  await new Promise((done) => setTimeout(done, 300));
-})()"""
 
 
 @FROM_A_DISK
@@ -309,25 +152,6 @@ def test_a_newcomer_drops_a_photo_guesses_and_covers_a_part(
     assert "no link can show it" in browser.evaluate(TEXT)
     assert browser.evaluate("location.hash") == ""
     browser.screenshot(tmp_path_factory.getbasetemp() / "newcomer.png")
-
-
-@FROM_A_DISK
-@pytest.mark.usefixtures("loaded")
-@pytest.mark.parametrize(
-    ("name", "kind", "sentence"),
-    [
-        ("notes.txt", "text/plain", "notes.txt is no picture"),
-        ("broken.jpg", "image/jpeg", "broken.jpg could not be read"),
-        ("IMG_1.heic", "image/heic", "save it as JPEG first"),
-    ],
-)
-def test_a_bad_file_is_one_sentence_and_nothing_is_lost(browser: Browser, name: str, kind: str, sentence: str) -> None:
-    before = browser.evaluate("[lab.photo.state.photo, lab.photo.state.target]")
-    browser.evaluate(DROP % ("text/plain", base64.b64encode(b"not a picture").decode(), name, kind))
-    assert sentence in browser.evaluate(TEXT)
-    assert browser.evaluate("[lab.photo.state.photo, lab.photo.state.target]") == before
-    with pytest.raises(RuntimeError, match="million pixels"):
-        browser.evaluate("lab.window224(new Image(), 20000, 10000)")
 
 
 BRUSHED = """(async () => {
@@ -373,8 +197,7 @@ def test_names_and_map_follow_the_brush_with_one_pass_on_its_way(browser: Browse
 @FROM_A_DISK
 @pytest.mark.usefixtures("loaded")
 def test_a_growing_map_is_stopped_and_another_question_ends_it(browser: Browser) -> None:
-    browser.evaluate("void lab.photo.bring('photo=coffee')")
-    browser.evaluate(IDLE)
+    bring(browser, "photo=coffee")
     browser.evaluate("void lab.photo.change({ method: 'occlusion' })")
     browser.evaluate(
         "new Promise((done) => {"
@@ -387,49 +210,3 @@ def test_a_growing_map_is_stopped_and_another_question_ends_it(browser: Browser)
     assert growing["text"] == f"occlusion: {growing['done']} of 49, stopped"
     change(browser, "{ method: 'cam' }")
     assert browser.evaluate("lab.photo.words.map") == "espresso · Grad-CAM"
-
-
-@FROM_A_DISK
-@pytest.mark.usefixtures("loaded")
-def test_everybody_can_read_and_reach_the_photo_lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> None:
-    browser.evaluate(f"void lab.photo.bring({STATES[1]!r})")
-    browser.evaluate(IDLE)
-    for width, theme in ((1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")):
-        browser.look(width, 800, theme)
-        browser.evaluate(f"document.documentElement.dataset.theme = '{theme}'; dispatchEvent(new Event('resize'))")
-        assert browser.evaluate("document.documentElement.scrollWidth") <= width
-        assert walk(browser, "photo") == browser.evaluate(CONTROLS % "photo")
-        assert unreadable(browser) == []
-        browser.evaluate("scrollTo(0, 0)")
-        browser.screenshot(tmp_path_factory.getbasetemp() / f"lab-{theme}-{width}.png")
-    browser.look(1280, 800)
-    change(browser, "{ beside: null }")
-    sides = browser.evaluate(f"[...{PLACE}.querySelectorAll('canvas')].map((c) => c.getBoundingClientRect().width)")
-    assert [round(side) for side in sides if side] == [480, 480]
-    low = browser.evaluate(f"{PLACE}.querySelector('.lab-sentence').getBoundingClientRect().bottom + scrollY")
-    assert low < 800
-
-
-@FROM_A_DISK
-@pytest.mark.usefixtures("loaded")
-def test_a_finger_scrolls_or_paints_as_it_is_told(browser: Browser) -> None:
-    browser.evaluate("void lab.photo.bring('photo=coffee')")
-    browser.evaluate(IDLE)
-    finger = """(async (moves) => {
-      const canvas = document.querySelector('#lab-photo canvas'), box = canvas.getBoundingClientRect();
-      canvas.setPointerCapture = () => {};
-      const point = (kind, share) => canvas.dispatchEvent(new PointerEvent(kind, { pointerType: 'touch', bubbles: true,
-        clientX: box.left + box.width / 2, clientY: box.top + share * box.height }));
-      point('pointerdown', 0.5);
-      if (moves) for (let i = 0; i < 9; i++) point('pointermove', 0.5 + i / 30);
-      point('pointerup', moves ? 0.8 : 0.5);
-      return lab.photo.state.strokes.map(({ points }) => points.length);
-    })(%s)"""
-    touch = f"{PLACE}.querySelector('canvas').style.touchAction"
-    assert browser.evaluate(finger % "true") == []
-    assert browser.evaluate(touch).startswith("pan-y")
-    assert browser.evaluate(finger % "false") == [1]
-    browser.evaluate(f"{PLACE}.querySelector('input[value=paint]').click()")
-    assert browser.evaluate(touch) == "none"
-    (_, dragged) = browser.evaluate(finger % "true")
-    assert dragged > 3

@@ -34,16 +34,17 @@ def write(root: Path, target: Path) -> None:
     except BookError as error:
         print(f"The lab has no ImageNet network: {error}.")
         return
-    runtime = vendor.RUNTIME.folder(root)
+    runtime, network = vendor.RUNTIME.folder(root), lite0().SerializeToString()
     parts = {
         "runtime": scripts(target, "runtime", (runtime / "ort.wasm.bundle.min.mjs").read_bytes()),
         "wasm": scripts(target, "wasm", (runtime / "ort-wasm-simd-threaded.wasm").read_bytes()),
-        "network": scripts(target, "network", planes(lite0().SerializeToString())),
+        "network": scripts(target, "network", planes(network)),
     }
     for name, photo in sl.sample_photos().items():
         script(target / f"photo-{name}.js", f"photo-{name}", address(pixels(photo.load()), lossless=True))
     letters = sum(map(sum, parts.values()))
-    script(target / "imagenet.js", "imagenet", manifest(parts) | {"megabytes": round(letters / 1e6)})
+    sizes = {"megabytes": round(letters / 1e6), "bytes": len(network)}
+    script(target / "imagenet.js", "imagenet", manifest(parts) | sizes)
 
 
 def manifest(parts: dict[str, list[int]]) -> dict[str, Any]:
