@@ -16,6 +16,15 @@ from sphinx.util.docutils import SphinxDirective
 
 SHEET_ALT = "The drawing of a red ladybird with black spots, on a blurred ground of many colors."
 MAP_ALT = "The map of ladybird: bright at its spots, its eyes and along the edge of its wings."
+# The controls that the live lab will have, without a use yet: they keep its room, so that nothing moves when it comes.
+PAINTS = '<label><input type="radio"><span class="lab-paint">red</span></label>' * 8
+CONTROLS = (
+    f'<div class="lab-row"><fieldset class="lab-choice"><legend>Paint</legend>{PAINTS}</fieldset><label '
+    'class="lab-slider"><span>Brush</span><input type="range"><output class="lab-value">7 pixels</output></label></div>'
+    '<div class="lab-row"><button type="button">Clear</button><button type="button">Undo</button><label '
+    'class="lab-menu">Drawing <select><option>mushroom</option></select></label><label class="lab-menu">Map of '
+    "<select><option>what it sees</option></select></label></div>"
+)
 MISSING = "To draw, the page needs JavaScript and a browser of 2023 or later. What you see was computed beforehand."
 
 
@@ -74,8 +83,9 @@ class FirstLab(Screen):
             f"{picture('sheet', SHEET_ALT, 'draw on it')}"
             f"{picture('map', MAP_ALT, f'the map of “{top}”: where it is bright, paint counts')}</div>"
             f'<div class="lab-bars">{"".join(bar(*row, most) for row in rows)}</div>'
-            '<div class="lab-row"><button type="button" class="main">Draw</button></div>'
-            '<div class="lab-row"><span class="lab-note">The network comes when you touch it (1.3 MB).</span></div>'
+            f'<div class="lab-soon"><div inert>{CONTROLS}</div><div><div class="lab-row">'
+            '<button type="button" class="main">Draw</button></div><div class="lab-row">'
+            '<span class="lab-note">The network comes when you touch it (1.3 MB).</span></div></div></div>'
             f"<noscript><p>{MISSING}</p></noscript></div></div>"
             '<script src="lab/view.js"></script>'
         )
