@@ -28,12 +28,12 @@ GROUND = np.array([21.0, 18.0, 29.0])
 
 
 def copies(page: Page) -> None:
-    """Lay the dark copy beside every figure on white paper, and name it."""
+    """Lay the dark copy beside every figure and every frame of a player on white paper, and name it."""
     if not page.name.startswith(("chapters/", "reference/")):
         return
     for picture in page.article.select(".cell_output img"):
         path = page.file(str(picture.get("src", "")))
-        if picture.find_parent(class_="frame-player") or not path or not path.is_file() or path.suffix == ".svg":
+        if not path or not path.is_file() or path.suffix == ".svg":
             continue
         made = copy(path, page.root / ".cache" / "dark")
         if made:
