@@ -30,7 +30,7 @@ def title(name: str) -> str:
 
 def share(count: int, total: int) -> str:
     """ "12 of 40 (30 %)"."""
-    return f"{count} of {total} ({count / total:.0%})".replace("%)", " %)")
+    return f"{count} of {total} ({count / total:.0%})".replace("%)", "\u00a0%)")
 
 
 def rule(said: dict[str, Any]) -> str:
@@ -58,7 +58,7 @@ def summary(said: dict[str, Any]) -> list[str]:
     count, first, other = len(noise["own"]), title(said["model"]), title(said["second"])
     lines = []
     if len(tiles) < said["classes"]:
-        lines.append(f"These are {len(tiles)} of the {said['classes']} classes: {rule(said)}. So nothing was picked.")
+        lines.append(f"These are {len(tiles)} of the {said['classes']} classes: {rule(said)}.")
     lines.append(
         f"{first} climbed them, and names {share(own, len(tiles))} first as what they were asked for, seen at "
         f"the size and quality that you see. {other}, which had no part in it, names {share(second, len(tiles))}. "
@@ -95,6 +95,9 @@ def card(tile: dict[str, Any], where: str) -> str:
 
 
 STYLE = """
+.bd-main:has(.atlas) .bd-sidebar-secondary { display: none }
+.bd-main:has(.atlas) .bd-content .bd-article-container { max-width: 80rem }
+.bd-article:has(.atlas) > section > :is(p, section) { max-width: 46rem }
 .atlas-find { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; align-items: center; font-family: var(--book-sans);
   position: sticky; top: var(--pst-header-height, 0); background: var(--pst-color-background); padding: 0.6rem 0;
   z-index: 2 }
@@ -184,7 +187,7 @@ def poster(said: dict[str, Any]) -> str:
         for i, tile in enumerate(said["tiles"])
     )
     lines = "".join(f"<p>{line}</p>" for line in summary(said))
-    return POSTER.replace("{height}", str(90 + 27 * rows)).replace("{lines}", lines).replace("{tiles}", tiles)
+    return POSTER.replace("{height}", str(150 + 27 * rows)).replace("{lines}", lines).replace("{tiles}", tiles)
 
 
 def finish(app: Sphinx, error: Exception | None) -> None:
