@@ -10,7 +10,7 @@ from lab_pages import CONTROLS, DROP, IDLE, LABELS, PLACE, TEXT, bring, change, 
 import saliency_lib as sl
 from tools.project import Project
 
-pytestmark = [IN_A_BROWSER, pytest.mark.usefixtures("fresh")]
+pytestmark = [*IN_A_BROWSER, pytest.mark.usefixtures("fresh")]
 
 SEEN = f"[...{PLACE}.querySelectorAll('canvas')].filter((c) => c.checkVisibility()).map((c) => c.toDataURL())"
 STATES = [
