@@ -85,6 +85,20 @@ def test_a_picture_without_paper_gets_no_copy(tmp_path: Path) -> None:
     assert dark.copy(path, tmp_path / "cache") is None
 
 
+def test_frames_of_a_player_get_dark_paper_as_figures_do(tmp_path: Path) -> None:
+    for name, value in (("plot", 255), ("photo", 90)):
+        Image.fromarray(np.full((30, 30, 3), value, np.uint8)).save(tmp_path / f"{name}.png")
+    shown = "".join(f"<span class='frame'><img src='{name}.png'></span>" for name in ("plot", "photo"))
+    seen = page(f"<div class='cell_output'><div class='frame-player'>{shown}</div></div>")
+    seen.root = seen.site = tmp_path
+    seen.file, seen.link = (lambda address: tmp_path / address), str
+    (tmp_path / "_images").mkdir()
+    dark.copies(seen)
+    plot, photo = seen.article.select("img")
+    assert (np.asarray(Image.open(tmp_path / plot["data-dark"]).convert("RGB")) < 40).all()
+    assert not photo.has_attr("data-dark")
+
+
 def test_sections_hold_the_text_between_headings_and_no_code() -> None:
     seen = page(
         "<section id='top'><h1><span class='section-number'>4. </span>Maps</h1><p>First ( a ) words.</p>"
