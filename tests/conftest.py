@@ -4,12 +4,16 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 import torch
 from helpers import small_network
 from torch import Tensor, nn
 
 import saliency_lib as sl
+
+hypothesis.settings.register_profile("whatever else runs here", deadline=None)
+hypothesis.settings.load_profile("whatever else runs here")
 
 LOCAL = {"localhost", "127.0.0.1", "::1", "", None, "0.0.0.0", "::"}
 

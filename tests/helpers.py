@@ -67,6 +67,17 @@ def small_network(*, classes: int = 5, activation: Callable[[], nn.Module] = nn.
     ).eval()
 
 
+class Act(nn.Module):
+    """Any function as a layer."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Any:
+        return self.function(x)
+
+
 @contextmanager
 def nothing_changes(model: nn.Module, *tensors: Tensor) -> Iterator[None]:
     """Assert that the block leaves the model, the tensors, and everything global as they were, on errors too."""

@@ -120,12 +120,12 @@ def test_a_network_of_labels_has_a_probability_for_each() -> None:
 def test_a_vision_transformers_tokens_are_a_map() -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        vit = torchvision.models.vit_b_16(weights=None, num_classes=5).eval()
+        vit = torchvision.models.VisionTransformer(64, 16, 3, 2, 32, 64, num_classes=5).eval()
         nn.init.normal_(vit.heads.head.weight)  # torchvision starts it at zero, and then no class has a gradient
-    images = torch.rand(1, 3, 224, 224)
-    name = "encoder.layers.encoder_layer_10"
+    images = torch.rand(1, 3, 64, 64)
+    name = "encoder.layers.encoder_layer_1"
     found = sl.grad_cam(vit, images, 2, layer=sl.tokens(name))
-    assert found.shape == (1, 14, 14)
+    assert found.shape == (1, 4, 4)
 
     kept: dict[str, Tensor] = {}
     module = vit.get_submodule(name)
@@ -133,18 +133,18 @@ def test_a_vision_transformers_tokens_are_a_map() -> None:
     score = vit(images)[0, 2]
     hook.remove()
     (g,) = torch.autograd.grad(score, kept["h"])
-    by_hand = torch.zeros(14, 14)
+    by_hand = torch.zeros(4, 4)
     weights = g[0, 1:].mean(0)  # the mean over the patches, without the class token
-    for i in range(14):
-        for j in range(14):
-            by_hand[i, j] = max((weights * kept["h"][0, 1 + 14 * i + j].detach()).sum().item(), 0)
+    for i in range(4):
+        for j in range(4):
+            by_hand[i, j] = max((weights * kept["h"][0, 1 + 4 * i + j].detach()).sum().item(), 0)
     assert by_hand.max() > 0
     assert relative(found[0], by_hand) < 1e-4
-    assert sl.saliency_map(vit, images, 2).shape == (1, 224, 224)
+    assert sl.saliency_map(vit, images, 2).shape == (1, 64, 64)
     tokens = sl.tokens(name)
-    assert sl.activations(vit, images, [tokens])[tokens].shape == (1, 768, 14, 14)
-    with pytest.raises(sl.ModelError, match="196 tokens do not fill a grid of 10 x 14") as caught:
-        sl.grad_cam(vit, images, 2, layer=sl.tokens(name, grid=(10, 14)))
+    assert sl.activations(vit, images, [tokens])[tokens].shape == (1, 32, 4, 4)
+    with pytest.raises(sl.ModelError, match="16 tokens do not fill a grid of 3 x 4") as caught:
+        sl.grad_cam(vit, images, 2, layer=sl.tokens(name, grid=(3, 4)))
     says(caught.value)
 
 

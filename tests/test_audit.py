@@ -2,11 +2,6 @@
 
 import html.parser
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -453,25 +448,6 @@ def test_what_is_done_is_not_done_again_unless_it_has_changed(
     with pytest.raises(sl.SaliencyError, match="answers to another question") as caught:
         folders.audit_folder(folder, tmp_path / "r.html", model=MODEL, target="owl")
     says(caught.value)
-
-
-def test_a_killed_run_goes_on(tmp_path: Path) -> None:
-    """A real process, killed in the middle: what it has written counts."""
-    folder, out = lay(tmp_path / "owls", 60), tmp_path / "r.html"
-    command = [sys.executable, "-m", "saliency_lib", "audit", str(folder), "--out", str(out), "--model", MODEL]
-    environment = os.environ | {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1"}
-    running = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    kept, until = folders.kept(out), time.monotonic() + 60
-    while time.monotonic() < until and not any(kept.glob("*.json")):
-        time.sleep(0.01)
-    running.send_signal(signal.SIGKILL)
-    running.wait()
-    before = {path: path.stat().st_mtime_ns for path in kept.glob("*.json")}
-    assert 0 < len(before) < 60
-    assert not out.exists()
-    found = folders.audit_folder(folder, out, model=MODEL)
-    assert found.images == len([*kept.glob("*.json")]) == 60
-    assert all(path.stat().st_mtime_ns == when for path, when in before.items())
 
 
 @pytest.mark.parametrize(

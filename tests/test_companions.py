@@ -46,18 +46,16 @@ def test_only_those_named_have_a_companion_and_as_often_as_asked() -> None:
     assert not sl.companions(18, beside={}).masks["companion"].any()
 
 
-def test_a_drawing_depends_on_its_seed_and_number_only(owls: sl.Companions) -> None:
-    assert torch.equal(sl.companions(3, seed=5, kind="owl").images, owls.images[:3])
-    assert not torch.equal(sl.companions(3, seed=6, kind="owl").images, owls.images[:3])
-    denied = sl.companions(20, seed=5, kind="owl", beside={})
-    assert torch.equal(denied.images, sl.companions(20, seed=5, kind="owl", without=["companion"]).images)
-
-
 def test_a_larger_share_keeps_the_companions_of_a_smaller_one() -> None:
     few, more = (sl.companions(60, kind="owl", beside={"owl": share}).masks["companion"] for share in (0.3, 0.6))
     few, more = few.flatten(1).any(1), more.flatten(1).any(1)
     assert few.sum() < more.sum()
     assert (more | ~few).all()
+
+
+def test_who_is_denied_a_companion_is_drawn_as_if_it_were_left_out() -> None:
+    denied = sl.companions(20, seed=5, kind="owl", beside={})
+    assert torch.equal(denied.images, sl.companions(20, seed=5, kind="owl", without=["companion"]).images)
 
 
 @pytest.mark.parametrize("scale", [0.2, 0.32, 0.5])

@@ -1,11 +1,6 @@
 """Metrics of maps by hand and beside Captum, and a comparison that no kill and no number of processes can change."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -230,20 +225,6 @@ def test_every_mean_stands_beside_its_null(tmp_path: Path) -> None:
 # The command
 
 
-def run(*more: str, processes: int = 1, **options: Any) -> subprocess.Popen:
-    command = [sys.executable, "-m", "saliency_lib", "compare", *more]
-    if processes > 1:
-        command[1:3] = [
-            "-m",
-            "torch.distributed.run",
-            "--standalone",
-            f"--nproc-per-node={processes}",
-            "-m",
-            "saliency_lib",
-        ]
-    return subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, **options)
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The summary of an uninterrupted comparison by one process."""
@@ -277,12 +258,15 @@ def test_the_settings_of_a_method_and_of_a_metric_are_nobody_elses(
     assert not set(digests(metrics=["mass"]).values()) & set(after.values())
 
 
-def test_a_file_goes_on_with_more_methods(tmp_path: Path) -> None:
-    given: dict[str, Any] = {"count": 2, "metrics": ["mass"]}
-    compare("creatures", tmp_path / "r.jsonl", methods=["gradient"], **given)
-    lines = (tmp_path / "r.jsonl").read_text().splitlines()
-    compare("creatures", tmp_path / "r.jsonl", methods=["edges", "gradient"], **given)
-    assert set(lines) < set((tmp_path / "r.jsonl").read_text().splitlines())
+def test_a_file_that_was_cut_short_goes_on_with_more_methods(whole: bytes, tmp_path: Path) -> None:
+    """As a kill leaves it, after two methods of four; what takes a file through kills is in `test_interruptions`."""
+    out, given = tmp_path / "r.jsonl", {"count": 8, "batch_size": 2}
+    compare("creatures", out, methods=QUICK[2:], **given)  # type: ignore[arg-type]
+    kept = out.read_bytes()[:-300]
+    out.write_bytes(kept)
+    compare("creatures", out, methods=QUICK, summary=tmp_path / "s.json", **given)  # type: ignore[arg-type]
+    assert (tmp_path / "s.json").read_bytes() == whole
+    assert {*kept.splitlines()[:-1]} < {*out.read_bytes().splitlines()}
 
 
 def test_the_command_prints_writes_and_draws(whole: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -305,21 +289,6 @@ def test_the_command_prints_writes_and_draws(whole: bytes, tmp_path: Path, capsy
     assert f"\ngradient,mass,{round(mean, 6)}" in Path(files["csv"]).read_text()
     assert Path(files["png"]).stat().st_size > 10000
     assert result["methods"]["gradient"]["mass"]["mean"] > result["methods"]["noise"]["mass"]["mean"] + 0.1
-
-
-def test_a_kill_and_two_processes_change_nothing(whole: bytes, tmp_path: Path) -> None:
-    out, summary = tmp_path / "r.jsonl", tmp_path / "s.json"
-    given = [*COMMAND, "--out", str(out), "--summary", str(summary)]
-    going = run(*given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until = time.monotonic() + 300
-    while going.poll() is None and time.monotonic() < until:
-        if out.exists() and out.read_bytes().count(b"\n") >= 6:
-            going.send_signal(signal.SIGKILL)
-        time.sleep(0.01)
-    assert going.wait() == -signal.SIGKILL
-    assert not summary.exists()
-    assert run(*given, processes=2, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).wait() == 0
-    assert summary.read_bytes() == whole
 
 
 def test_a_folder_of_photos_has_no_masks_and_names_what_is_broken(tmp_path: Path) -> None:

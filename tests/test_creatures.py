@@ -1,22 +1,21 @@
 """The drawings and their masks, the network that is trained on them, and the class images for which both exist."""
 
-import sys
+import importlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from helpers import nothing_changes, says
+from helpers import says
 from matplotlib.path import Path as Outline
 from torch import Tensor, nn
 
 import saliency_lib as sl
 from saliency_lib.models import training, weights
-from saliency_lib.models.networks import creature_convnet
 from saliency_lib.models.training import find_recipe
 
-drawing = sys.modules["saliency_lib.datasets.creatures"]
+drawing = importlib.import_module("saliency_lib.datasets.creatures")
 NAMES = drawing.CATEGORIES.names
 
 
@@ -37,9 +36,9 @@ def test_the_mask_is_what_the_outlines_cover(drawings: sl.Creatures) -> None:
     """Matplotlib says which of 64 points in each pixel lie in any outline. OpenCV paints 1/8 pixel beyond it."""
     points = (np.arange(64 * 8) + 0.5) / 8
     grid = np.stack(np.meshgrid(points, points), -1).reshape(-1, 2)
-    for index in range(20):
+    for index in range(10):
         rng = np.random.default_rng([7, index])
-        parts = drawing.place(drawing.DRAWERS[NAMES[index % 10]](rng), rng, 64)
+        parts = drawing.place(drawing.DRAWERS[NAMES[index]](rng), rng, 64)
         inside = np.any([Outline(outline).contains_points(grid) for outline, _ in parts], axis=0)
         cover = inside.reshape(64, 8, 64, 8).mean((1, 3))
         mask = drawings.masks[index].numpy()
@@ -101,31 +100,11 @@ def test_images_are_images_and_classes_take_turns(drawings: sl.Creatures) -> Non
     assert torch.equal(sl.creatures(3, kind=6).images, sl.creatures(3, kind="Owl").images)
 
 
-def test_a_seed_draws_the_same_bytes_however_many(drawings: sl.Creatures) -> None:
-    with nothing_changes(nn.Identity()):
-        again = sl.creatures(13, seed=7)
-    for one, other in zip(again, drawings, strict=True):
-        assert one.numpy().tobytes() == other[:13].numpy().tobytes()
-
-
-def test_seeds_and_drawings_differ(drawings: sl.Creatures) -> None:
-    assert len({image.numpy().tobytes() for image in drawings.images}) == 200
-    assert (sl.creatures(20, seed=8).images - drawings.images[:20]).abs().mean() > 0.1
-    assert all((a != b).any() for a, b in zip(sl.creatures(20, seed=8).masks, drawings.masks, strict=False))
-
-
 def test_the_thing_is_the_same_at_every_size() -> None:
     """A drawing of twice the size, averaged down, has nearly the same mask."""
     small, large = sl.creatures(10, size=64).masks, sl.creatures(10, size=128).masks
     halved = torch.nn.functional.avg_pool2d(large.float(), 2) > 0.5
     assert (halved != small).float().mean() < 0.01
-
-
-@pytest.mark.parametrize("wrong", [{"count": 0}, {"count": 2.5}, {"count": "3"}, {"seed": -1}, {"size": 8}])
-def test_wrong_numbers_say_so(wrong: dict[str, Any]) -> None:
-    with pytest.raises(sl.ImageError, match=rf"{next(iter(wrong))} should be a whole number") as caught:
-        sl.creatures(**{"count": 1} | wrong)
-    says(caught.value)
 
 
 def test_an_unknown_kind_says_so() -> None:
@@ -145,33 +124,8 @@ def test_the_network_is_of_the_papers_kind(model: sl.Model) -> None:
     assert weights.data_file("creature_convnet").stat().st_size < 1_000_000
 
 
-def test_the_normalization_is_that_of_the_drawings() -> None:
-    images = sl.creatures(500, seed=training.SEED).images
-    assert torch.allclose(images.mean((0, 2, 3)), torch.tensor(creature_convnet.MEAN), atol=0.02)
-    assert torch.allclose(images.std((0, 2, 3)), torch.tensor(creature_convnet.STD), atol=0.02)
-
-
 def test_it_knows_drawings_it_has_never_seen(model: sl.Model) -> None:
-    assert training.error(model.network, find_recipe("creature_convnet"), count=1000, seed=12345) < 0.02
-
-
-@pytest.mark.parametrize("damage", ["one bit", "cut", "empty", "missing"])
-def test_damaged_weights_are_refused(damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    content = bytearray(weights.data_file("creature_convnet").read_bytes())
-    content[len(content) // 2] ^= 1
-    if damage != "missing":
-        length = {"one bit": len(content), "cut": 1000, "empty": 0}[damage]
-        (tmp_path / "weights.pt").write_bytes(content[:length])
-    monkeypatch.setattr(weights, "data_file", lambda name: tmp_path / "weights.pt")
-    with pytest.raises(sl.ModelError, match="no weights in" if damage == "missing" else "damaged") as caught:
-        sl.load_model("creature_convnet")
-    assert "install saliency_lib anew" in str(caught.value) or damage  # long paths are cut in the middle
-    says(caught.value)
-
-
-def test_loading_changes_nothing() -> None:
-    with nothing_changes(nn.Identity()):
-        sl.load_model("creature_convnet")
+    assert training.error(model.network, find_recipe("creature_convnet"), count=300, seed=12345) < 0.02
 
 
 def test_a_classifier_knows_its_size() -> None:

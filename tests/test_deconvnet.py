@@ -5,24 +5,12 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-import torchvision
+from helpers import architecture, images_for, nothing_changes, relative
 from torch import Tensor, nn
 
 import saliency_lib as sl
 from saliency_lib.methods.deconvnet import run_forward, sequence, spread, step_back, transposed_convolution, unpool
 from saliency_lib.methods.relu_rules import RULES, deconvnet
-
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
-
-def classifier(name: str) -> sl.Model:
-    torch.manual_seed(0)
-    return sl.as_classifier(torchvision.models.get_model(name, weights=None), MEAN, STD)
-
-
-def relative(a: Tensor, b: Tensor) -> float:
-    assert b.abs().max() > 0
-    return ((a - b).abs().max() / b.abs().max()).item()
 
 
 def small_net() -> nn.Sequential:
@@ -37,12 +25,10 @@ def small_net() -> nn.Sequential:
 
 @pytest.mark.parametrize("name", ["alexnet", "vgg11"])
 def test_equals_the_rule_on_the_networks_of_the_paper_s_time(name: str) -> None:
-    model, images = classifier(name), torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(2))
-    for dtype, tolerance in ((torch.float32, 1e-5), (torch.float64, 1e-12)):
-        model, images = model.to(dtype), images.to(dtype)
-        rule = sl.input_gradient(model, images, 3, rule="deconvnet")
-        assert relative(sl.deconvnet_reconstruction(model, images, 3), rule) <= tolerance
-        assert relative(sl.input_gradient(model, images, 3), rule) > 0.1  # and is not the gradient
+    model, images = architecture(name), images_for(name)
+    rule = sl.input_gradient(model, images, 3, rule="deconvnet")
+    assert relative(sl.deconvnet_reconstruction(model, images, 3), rule) <= 1e-5
+    assert relative(sl.input_gradient(model, images, 3), rule) > 0.1  # and is not the gradient
 
 
 @pytest.mark.parametrize("rule", [*RULES, lambda g, z: g.sign() * z.sigmoid()])
@@ -113,15 +99,8 @@ def test_a_batch_equals_its_images_one_by_one() -> None:
 
 def test_nothing_of_the_caller_s_changes() -> None:
     net, images = small_net().train(), torch.rand(1, 3, 47, 53, dtype=torch.float64)
-    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-    copy, random = images.clone(), torch.get_rng_state()
-    sl.deconvnet_reconstruction(net, images, 1)
-    assert net.training
-    assert all(module.training for module in net.modules())
-    assert torch.equal(images, copy)
-    assert torch.equal(torch.get_rng_state(), random)
-    assert all(torch.equal(before[name], tensor) for name, tensor in net.state_dict().items())
-    assert all(parameter.grad is None and parameter.requires_grad for parameter in net.parameters())
+    with nothing_changes(net, images):
+        sl.deconvnet_reconstruction(net, images, 1)
 
 
 def test_networks_that_are_no_sequence_are_refused() -> None:

@@ -7,12 +7,10 @@ from importlib.resources import files
 import numpy as np
 import pytest
 import torch
-from helpers import relative
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from skimage.filters import threshold_otsu
-from test_localizers import object_extent
 from torch import Tensor
 
 import saliency_lib as sl
@@ -150,11 +148,3 @@ def test_the_stored_trials_are_those_of_the_command() -> None:
     assert [row["trial"] for row in stored["trials"]] == list(TRIALS)
     assert (stored["today"], stored["chosen"]) == (TODAY, CHOSEN)
     assert stored["photos"] == 2 * stored["half"]
-
-
-def test_the_map_is_the_sum_by_hand(embedded: sl.Model) -> None:
-    photo = sl.sample_photo("rocket")
-    images = sl.to_tensor(photo, crop=False)
-    _, E = object_extent(embedded, photo, images, 657)
-    assert E is not None
-    assert relative(ObjectExtent(embedded, images).maps(657)[0], E) < 1e-4

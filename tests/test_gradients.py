@@ -1,6 +1,5 @@
 """The derivative of a score with respect to the image: against differences, closed forms and Captum."""
 
-import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -70,7 +69,7 @@ def test_a_relu_network_by_hand() -> None:
     assert sl.saliency_map(model, on, 0).item() == 3.0
 
 
-@pytest.mark.parametrize("name", ["alexnet", "vgg11", "resnet18", "squeezenet1_1", "googlenet", "mobilenet_v2"])
+@pytest.mark.parametrize("name", ["alexnet", "googlenet"])
 def test_the_gradient_equals_captums_on_random_networks(name: str) -> None:
     model, images = architecture(name), images_for(name, 2)
     target = lively_class(model, images)
@@ -84,27 +83,6 @@ def test_the_gradient_equals_captums_on_the_embedded_model(embedded: sl.Model, p
     assert relative(sl.input_gradient(embedded, photos), expected) < 1e-5
     expected = Saliency(embedded).attribute(photos.clone(), target=7, abs=True).amax(1)
     assert relative(sl.saliency_map(embedded, photos, 7), expected) < 1e-5
-
-
-def test_every_kind_of_target_means_what_it_says(embedded: sl.Model) -> None:
-    pair = torch.rand(2, 3, 64, 64)
-    one, two = (sl.input_gradient(embedded, pair[[i]], c) for i, c in enumerate((285, 0)))
-    assert relative(one, two) > 0.1  # or nothing below would show anything
-    expected = torch.cat([one, two])
-    for target in ([285, 0], [285, "tench"], ("Egyptian cat", "n01440764"), ["285", np.int64(0)]):
-        assert relative(sl.input_gradient(embedded, pair, target), expected) < 1e-4
-    for kind in (torch.int64, torch.int32, torch.uint8, torch.int16):
-        tensor = torch.tensor([28, 0], dtype=kind)
-        assert torch.equal(sl.input_gradient(embedded, pair, tensor), sl.input_gradient(embedded, pair, [28, 0]))
-    assert torch.equal(
-        sl.input_gradient(embedded, pair, np.array([285, 0])), sl.input_gradient(embedded, pair, [285, 0])
-    )
-    same = sl.input_gradient(embedded, pair, 285)
-    for target in ("Egyptian cat", "egyptian CAT", "n02124075", "Egyptian", np.int64(285), torch.tensor(285)):
-        assert torch.equal(sl.input_gradient(embedded, pair, target), same)
-    assert torch.equal(sl.input_gradient(embedded, pair, lambda scores: scores[:, 285]), same)
-    best = embedded(pair).argmax(1)
-    assert torch.equal(sl.input_gradient(embedded, pair), sl.input_gradient(embedded, pair, best))
 
 
 def test_a_target_function_may_combine_scores(net: nn.Module, images: Tensor) -> None:
@@ -134,36 +112,21 @@ def test_the_gradient_of_the_posterior_by_its_formula(net: nn.Module, images: Te
         assert relative(sl.input_gradient(model, images, sl.posterior(c)), expected) < 1e-10
 
 
-def test_the_top_class_maps_equal_the_saliency_map_of_each_class(embedded: sl.Model, photos: Tensor) -> None:
-    best, maps = sl.top_class_maps(embedded, photos[:1], 3)
-    assert best == embedded.top(photos[:1], 3)[0]
-    assert maps.shape == (3, 224, 224)
-    for prediction, found in zip(best, maps, strict=True):
-        expected = sl.saliency_map(embedded, photos[:1], prediction.class_index)[0]
-        assert relative(found, expected) < 1e-5
-    assert relative(maps[0], maps[2]) > 0.1
-
-
 def test_the_top_class_maps_follow_the_rule(net: nn.Module, images: Tensor) -> None:
     best, maps = sl.top_class_maps(net, images[:1], 9, rule="guided")
     assert len(best) == len(maps) == 5  # there are no more
-    assert sorted(best, key=lambda p: -p.score) == best
+    assert best == sl.as_model(net, size=8, mean=[0.0] * 3, std=[1.0] * 3).top(images[:1], 5)[0]
     expected = [sl.saliency_map(net, images[:1], p.class_index, rule="guided") for p in best]
     assert relative(maps, torch.cat(expected)) < 1e-6
     assert relative(maps, sl.top_class_maps(net, images[:1])[1]) > 0.01
-
-
-def test_the_linear_approximation_touches_the_score(embedded: sl.Model, photos: Tensor) -> None:
-    approximation = sl.linear_approximation(embedded, photos, "bee")
-    scores = embedded(photos)[:, embedded.categories.index("bee")]
-    assert torch.allclose(approximation(photos), scores.double(), atol=1e-9)
-    assert torch.equal(approximation.weights, sl.input_gradient(embedded, photos, "bee"))
 
 
 def test_the_linear_approximation_is_exact_within_a_linear_region(images: Tensor) -> None:
     """A ReLU network is piecewise linear: steps that flip no ReLU change the score by w^T (I - I_0) exactly."""
     model, I0 = small_network().double(), images[:1].double()
     approximation = sl.linear_approximation(model, I0, 1)
+    assert torch.equal(approximation.weights, sl.input_gradient(model, I0, 1))
+    assert abs(approximation(I0) - model(I0)[:, 1]).item() < 1e-13
     with torch.no_grad():
         z1 = model[0](I0)
         z2 = model[2](z1.relu())
@@ -437,22 +400,6 @@ def test_top_class_maps_take_one_image_and_at_least_one_class(net: nn.Module, im
     for k in (0, -1):
         with pytest.raises(sl.TargetError, match="k should be a whole number, at least 1"):
             sl.top_class_maps(net, images[:1], k)
-
-
-def test_threads_do_not_disturb_each_other(net: nn.Module, images: Tensor) -> None:
-    expected = [sl.input_gradient(net, images, c) for c in range(5)]
-    found: list[Tensor] = [None] * 5  # type: ignore[list-item]
-
-    def work(c: int) -> None:
-        for _ in range(20):
-            found[c] = sl.input_gradient(net, images, c)
-
-    threads = [threading.Thread(target=work, args=(c,)) for c in range(5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
 def test_a_classifier_computes_where_its_weights_lie(device: torch.device, net: nn.Module, images: Tensor) -> None:

@@ -9,22 +9,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import architecture, relative, says, small_network
+from helpers import Act, architecture, relative, says, small_network
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 import saliency_lib as sl
-
-
-class Act(nn.Module):
-    """Any function as a layer."""
-
-    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.function(x)
 
 
 class TutorialReLU(torch.autograd.Function):

@@ -67,17 +67,6 @@ def test_twenty_kills_at_random_moments(data: Path, expected: tuple[bytes, dict[
     assert out.read_bytes() == expected[0]
 
 
-def test_a_clock_that_is_set_back(
-    data: Path, expected: tuple[bytes, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = tmp_path / "r.jsonl"
-    run(data, out, limit=11)
-    os.utime(out, (2e9, 2e9))
-    monkeypatch.setattr("time.time", lambda: 1.0)
-    assert run(data, out) == expected[1]
-    assert out.read_bytes() == expected[0]
-
-
 def test_a_folder_that_vanishes(
     data: Path, expected: tuple[bytes, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,11 +71,22 @@ def test_overlap_knows_no_origin_and_no_scale(a: Box, b: Box, shift: int, factor
     assert sl.box_iou(*moved) == pytest.approx(sl.box_iou(a, b), abs=1e-15)
 
 
-@pytest.mark.parametrize("wrong", [(0, 0, 1), (2, 0, 1, 1), (0, 3, 1, 1), (0, 0, float("nan"), 1)])
-def test_what_is_no_box(wrong: Box) -> None:
-    with pytest.raises(sl.SaliencyError) as caught:
-        sl.box_iou((0, 0, 1, 1), wrong)
-    assert "a box is" in says(caught.value)
+def test_what_is_no_box() -> None:
+    """Sides out of order, numbers that are none, and what has no order."""
+    no_sides = [(0, 0, 1), (2, 0, 1, 1), (0, 3, 1, 1), (0, 0, np.nan, 1), (0, 0, np.inf, 1), (0, 0, np.inf, np.inf)]
+    for wrong in [*no_sides, None, "1234", 3, {0, 1, 2, 3}, {0: 1, 1: 1, 2: 2, 3: 3}, b"\0\0\2\2"]:
+        for boxes in (((0, 0, 1, 1), wrong), (wrong, (0, 0, 1, 1))):
+            with pytest.raises(sl.SaliencyError, match="a box is") as caught:
+                sl.box_iou(*boxes)  # type: ignore[arg-type]
+            says(caught.value)
+
+
+def test_boxes_of_small_integers_do_not_overflow() -> None:
+    a, b = (0, 0, 200, 250), (100, 0, 200, 250)
+    for kind in (np.int16, np.int32, np.uint8):
+        assert sl.box_iou(np.array(a, kind), np.array(b, kind)) == 0.5
+    for kind in (torch.int16, torch.int32):
+        assert sl.box_iou(torch.tensor(a, dtype=kind), torch.tensor(b, dtype=kind)) == 0.5
 
 
 def test_the_largest_piece_and_the_first_of_two_equals() -> None:
@@ -380,6 +391,9 @@ def test_a_part_belongs_to_whole_rows_and_columns(form: torch.memory_format) -> 
     assert part_of(quarter[1]) == (0.0, 0.5, 0.5, 1.0)
     assert part_of(images) == part
     assert part_of(images[..., :3, 3:]) is None
+    tall = torch.rand(8, 6)
+    assert part_of(with_part(tall[:6], part)) == part
+    assert part_of(tall[1:7]) is None  # as large, and a row further down
 
 
 def test_a_piece_of_a_map_has_to_say_its_part() -> None:

@@ -178,8 +178,7 @@ def test_the_records_of_every_method_rebuilt_by_hand(
 
         box, M = BY_HAND[name](embedded, photo, images, label)
         assert max(abs(a - b) for a, b in zip(box, record["box"], strict=True)) <= 1  # rounded to whole pixels
-        for other, guess in zip(best[:2], record["top5_boxes"], strict=False):
-            assert sl.box_iou(BY_HAND[name](embedded, photo, images, other)[0], guess) > 0.95
+        assert sl.box_iou(BY_HAND[name](embedded, photo, images, best[1])[0], record["top5_boxes"][1]) > 0.95
 
         right = sl.box_iou(box, true) >= 0.5
         assert record["gt_known"] == right

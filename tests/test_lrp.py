@@ -62,8 +62,7 @@ def captums(network: nn.Module, images: Tensor, target: int, rule: Any) -> Tenso
     return LRP(network).attribute(images.clone(), target=target).detach()
 
 
-@pytest.mark.parametrize("epsilon", [1e-6, 0.1, 0.5])
-@pytest.mark.parametrize("kind", ["small", "resnet18"])
+@pytest.mark.parametrize(("kind", "epsilon"), [("small", 1e-6), ("small", 0.5), ("resnet18", 0.1)])
 def test_epsilon_equals_captums(kind: str, epsilon: float) -> None:
     network, size = (Small().eval(), 8) if kind == "small" else (resnet18(), 64)
     images = torch.rand(2, 3, size, size) - 0.5 * (kind == "resnet18")
@@ -129,7 +128,7 @@ def test_a_residual_block_by_literal_loops(form: str) -> None:
     assert relative(sl.lrp(model, image, 1, form=form).flatten(), expected) < 1e-4
 
 
-@pytest.mark.parametrize("name", ["alexnet", "squeezenet1_1", "googlenet", "densenet121"])
+@pytest.mark.parametrize("name", ["alexnet", "googlenet"])
 def test_with_a_small_epsilon_it_is_gradient_times_the_normalized_input(name: str) -> None:
     model, images = architecture(name), images_for(name, 2)
     target = lively_class(model, images)

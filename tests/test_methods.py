@@ -9,7 +9,7 @@ import torch
 from captum.attr import InputXGradient, NoiseTunnel, Saliency
 from captum.attr import IntegratedGradients as CaptumsIntegratedGradients
 from captum.attr import Occlusion as CaptumsOcclusion
-from helpers import MEAN, STD, architecture, images_for, lively_class, nothing_changes, relative, says
+from helpers import MEAN, STD, nothing_changes, relative, says
 from torch import Tensor, nn
 
 import saliency_lib as sl
@@ -20,13 +20,10 @@ from saliency_lib.methods.smoothgrad import SmoothGrad
 CAPTUMS = {"gauss-legendre": "gausslegendre", "midpoint": "riemann_middle"}
 
 
-@pytest.fixture(params=["small", "resnet18"])
-def case(request: pytest.FixtureRequest, net: nn.Module, images: Tensor) -> tuple[nn.Module, Tensor, int]:
-    """A network, two images, a class: a small network and ResNet-18 with random weights."""
-    if request.param == "small":
-        return net, images[:2], 3
-    model, pictures = architecture("resnet18"), images_for("resnet18", 2)
-    return model, pictures, lively_class(model, pictures)
+@pytest.fixture
+def case(net: nn.Module, images: Tensor) -> tuple[nn.Module, Tensor, int]:
+    """A network, two images, a class."""
+    return net, images[:2], 3
 
 
 # Captum
@@ -64,8 +61,6 @@ def test_smoothgrad_equals_captums_with_the_same_noise(
 @pytest.mark.parametrize(("patch", "stride"), [(4, 4), (4, 2), (3, 2), (5, 3)])
 def test_occlusion_equals_captums(case: tuple[nn.Module, Tensor, int], patch: int, stride: int) -> None:
     model, images, target = case
-    if images.shape[-1] > 8:
-        patch, stride = 5 * patch, 5 * stride
     shapes = {"sliding_window_shapes": (3, patch, patch), "strides": (3, stride, stride)}
     expected = CaptumsOcclusion(model).attribute(images, baselines=0.25, target=target, **shapes)
     found = sl.occlusion(model, images, target, patch=patch, stride=stride, value=0.25)
@@ -88,6 +83,7 @@ def test_a_linear_network_has_closed_forms(images: Tensor) -> None:
         found = sl.integrated_gradients(model, images, 2, baseline=[baseline, "black"], steps=steps)
         assert relative(found, w * (images - baseline / 2)) < 1e-5
         assert sl.completeness_gap(model, images, found, 2, baseline=[baseline, "black"]).max() < 1e-4
+        assert sl.completeness_gap(model, images, 0 * found, 2, baseline=[baseline, "black"]).tolist() == [1, 1, 1]
     fall = (w * (images - 0.25)).sum(1).unfold(1, 2, 2).unfold(2, 2, 2).sum((3, 4))
     expected = fall.repeat_interleave(2, 1).repeat_interleave(2, 2)
     assert relative(sl.occlusion(model, images, 2, patch=2, value=0.25), expected) < 1e-4
@@ -200,16 +196,6 @@ def test_adaptive_steps_do_not_depend_on_the_batch_size(net: nn.Module, images: 
     expected = sl.integrated_gradients(model, pictures, **settings)  # type: ignore[arg-type]
     found = sl.integrated_gradients(model, pictures, batch_size=batch_size, **settings)  # type: ignore[arg-type]
     assert relative(found, expected) < 1e-10
-
-
-def test_a_hundred_adaptive_steps_are_complete_to_a_hundredth(embedded: sl.Model) -> None:
-    """Of the photo on which the graded ones leave most."""
-    photo = sl.to_tensor(sl.sample_photo("flower"))
-    gaps = {}
-    for quadrature in ("graded", "adaptive"):
-        shares = sl.integrated_gradients(embedded, photo, steps=100, quadrature=quadrature)
-        gaps[quadrature] = sl.completeness_gap(embedded, photo, shares).item()
-    assert gaps["adaptive"] < 0.01 < gaps["graded"]
 
 
 def test_the_noise_has_the_size_asked_for_and_is_one_for_all_images(net: nn.Module) -> None:
@@ -325,20 +311,6 @@ def test_squares_that_reach_beyond_the_edge_are_cut_off(net: nn.Module, images: 
     corners = [tuple(square[0].nonzero()[0].tolist()) for square in squares]
     assert [int(square.sum()) for square in squares] == [9, 9, 6, 9, 9, 6, 6, 6, 4]
     assert corners == [(y, x) for y in (0, 3, 6) for x in (0, 3, 6)]
-
-
-# The embedded network (the slow one)
-
-
-def test_the_shares_add_up_on_five_photos(embedded: sl.Model) -> None:
-    """Within eight percent at 25 steps from black; each kink of the network on the way leaves its error."""
-    images = torch.cat(
-        [sl.to_tensor(sl.sample_photo(name)) for name in ("chelsea", "coffee", "rocket", "bee", "flower")]
-    )
-    shares = sl.integrated_gradients(embedded, images, steps=25)
-    gaps = sl.completeness_gap(embedded, images, shares)
-    assert gaps.max() < 0.08, gaps
-    assert sl.completeness_gap(embedded, images, shares / 2).min() > 0.4
 
 
 def test_from_black_the_score_of_the_cat_is_made_almost_at_once(embedded: sl.Model, photos: Tensor) -> None:

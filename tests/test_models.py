@@ -44,12 +44,11 @@ def pair(request: pytest.FixtureRequest) -> tuple[nn.Module, nn.Module]:
     return ours, theirs
 
 
-@pytest.mark.parametrize("kind", ["photos", "noise", "odd noise"])
+@pytest.mark.parametrize("kind", ["photos", "odd noise"])
 def test_scores_and_gradients_are_timms_to_the_last_bit(
     kind: str, pair: tuple[nn.Module, nn.Module], photos: Tensor
 ) -> None:
-    side = (129, 97) if kind == "odd noise" else (224, 224)
-    images = (255 * photos - 127) / 128 if kind == "photos" else torch.randn(2, 3, *side)
+    images = (255 * photos - 127) / 128 if kind == "photos" else torch.randn(2, 3, 129, 97)
     scores, gradients = [], []
     for network in pair:
         wanted = images.clone().requires_grad_()
@@ -90,7 +89,7 @@ def exact() -> tuple[sl.Model, sl.Model]:
     return exactly(EMBEDDED)
 
 
-@pytest.mark.parametrize("size", [(224, 224), (223, 225), (129, 97), (64, 50), (33, 32), (1, 1), (7, 3)])
+@pytest.mark.parametrize("size", [(129, 97), (64, 50), (33, 32), (1, 1), (7, 3)])
 def test_the_folded_network_is_the_published_one(size: tuple[int, int], exact: tuple[nn.Module, nn.Module]) -> None:
     """In float64, at even and odd sizes, where every kind of padding occurs."""
     folded, published = exact
@@ -202,9 +201,8 @@ def test_the_normalization_is_the_published_one(embedded: sl.Model) -> None:
 
 def test_the_second_network_is_another_one_and_the_published_one(photos: Tensor) -> None:
     folded, published = exactly("efficientnet_lite1")
-    for size in (240, 97):
-        images = torch.rand(1, 3, size, size, dtype=torch.float64)
-        assert relative(folded(images), published(images)) < 1e-12
+    images = torch.rand(1, 3, 97, 97, dtype=torch.float64)
+    assert relative(folded(images), published(images)) < 1e-12
     model = sl.load_model("efficientnet_lite1").cpu()
     assert model.size == 240
     assert relative(model(photos), published(photos.double())) < 5e-6
@@ -252,9 +250,9 @@ class Trap:
         return Path.touch, (Path("sprung"),)
 
 
-@pytest.mark.parametrize("name", [EMBEDDED, "efficientnet_lite1"])
 @pytest.mark.parametrize("damage", ["one bit", "cut", "empty", "other", "missing"])
-def test_damaged_weights_are_refused(name: str, damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_weights_are_refused(damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = EMBEDDED
     package, file, *_ = lite.LITE[name]
     content = bytearray((Path(str(importlib.import_module(package).__path__[0])) / file).read_bytes())
     content[len(content) // 2] ^= 1

@@ -5,11 +5,8 @@ has to be refused. What methods owe is in `test_contract`, what folders and resu
 """
 
 import math
-import os
-import random
 from collections.abc import Callable
 from functools import partial
-from io import BytesIO
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -302,82 +299,6 @@ def test_an_argument_is_of_its_kind_or_refused(name: str) -> None:
 
 # --- photos and commands ---------------------------------------------------------------------------------------------
 
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
-
-
-def encoded(form: str) -> bytes:
-    buffer = BytesIO()
-    sl.sample_photo("coffee").resize((40, 30)).save(buffer, form)
-    return buffer.getvalue()
-
-
-def loaded(path: Path, content: bytes) -> None:
-    """A photo of this content is one, or refused in a sentence."""
-    path.write_bytes(content)
-    try:
-        found = sl.load_image(path)
-    except sl.ImageError as error:
-        says(error)
-    else:
-        assert found.mode == "RGB"
-        assert min(found.size) > 0
-
-
-@pytest.mark.parametrize("form", FORMATS)
-def test_photos_that_are_cut_short_or_damaged(form: str, tmp_path: Path) -> None:
-    content, chance = encoded(form), random.Random(0)
-    for step in range(12):
-        loaded(tmp_path / "photo.jpg", content[: len(content) * step // 12])
-    for number in range(25):
-        damaged = bytearray(content)
-        for _ in range(1 + number % 5):
-            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
-        loaded(tmp_path / "photo.jpg", bytes(damaged))
-
-
-def test_what_is_no_photo_is_not_run(tmp_path: Path) -> None:
-    sprung, png = tmp_path / "sprung", encoded("PNG")
-    script = f"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n({sprung}) (w) file\n".encode()
-    bomb = png[:16] + (10**9).to_bytes(4, "big") * 2 + png[24:]
-    for content in (b"", b"text", script, b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\n", b"<svg width='9' height='9'/>", bomb):
-        path = tmp_path / "photo.jpg"
-        path.write_bytes(content)
-        with pytest.raises(sl.ImageError) as caught:
-            sl.load_image(path)
-        says(caught.value)
-    assert not sprung.exists()
-
-
-@pytest.fixture
-def paths(tmp_path: Path) -> list[Any]:
-    """Paths that are no files of ours."""
-    os.mkfifo(tmp_path / "pipe.png")
-    (tmp_path / "circle.png").symlink_to(tmp_path / "circle.png")
-    places = ("pipe.png", "circle.png", "absent/x.png", f"{'n' * 300}.png", "a\0b.png", "\ud800.png", "")
-    return [f"{tmp_path}/{place}" for place in places] + [os.devnull, "/dev/zero", f"{__file__}/x.png"]
-
-
-def test_paths_that_are_no_photos_and_cannot_be_written(paths: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
-    for path in paths:
-        with pytest.raises(sl.ImageError) as caught:
-            sl.load_image(path)
-        says(caught.value)
-        for command in ("saliency", "localize"):
-            assert main([command, "coffee", "--out", path]) == 2
-            assert capsys.readouterr().err.count("\n") == 1
-
-
-def test_a_picture_is_not_written_over_the_photo_that_it_is_of(tmp_path: Path) -> None:
-    photo, link, hard = (tmp_path / name for name in ("mine.png", "link.png", "hard.png"))
-    photo.write_bytes(encoded("PNG"))
-    link.symlink_to(photo)
-    hard.hardlink_to(photo)
-    for command in ("saliency", "localize"):
-        for out in (photo, link, hard):
-            assert main([command, str(photo), "--out", str(out)]) == 2
-    assert photo.read_bytes() == encoded("PNG")
-
-
 OPTIONS = {
     "saliency coffee": ["--class", "--against", "--unit", "--method", "--layer", "--rule", "--channels", "--model"],
     "localize coffee": ["--class", "--method", "--model"],
@@ -386,7 +307,7 @@ OPTIONS = {
     "audit .": ["--class", "--method", "--threshold", "--model"],
     "train creature_convnet --check": ["--out"],
 }
-WORDS = ["", " ", "nan", "1e9", "no such thing", "\ud800", "ü" * 300, "a\nb", "../../x"]
+WORDS = ["", "nan", "no such thing", "\ud800", "a\nb"]
 
 
 @pytest.mark.parametrize("command", OPTIONS)
@@ -413,7 +334,7 @@ def said(error: BaseException, beginning: str) -> None:
     assert says(error).startswith(beginning)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(ANYTHING, st.integers(-3, 3), st.integers(0, 9))
 def test_whole_numbers(value: Any, least: int, more: int) -> None:
     try:
@@ -427,7 +348,7 @@ def test_whole_numbers(value: Any, least: int, more: int) -> None:
         assert not isinstance(value, bool | float)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(ANYTHING)
 def test_numbers(value: Any) -> None:
     try:
@@ -439,7 +360,7 @@ def test_numbers(value: Any) -> None:
         assert not isinstance(value, bool | str)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(ANYTHING, ANYTHING)
 def test_boxes(a: Any, b: Any) -> None:
     try:
@@ -451,7 +372,7 @@ def test_boxes(a: Any, b: Any) -> None:
         assert len(a) == len(b) == 4
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(ANYTHING)
 def test_everything_else_of_the_vocabulary(value: Any) -> None:
     for check in (

@@ -1,30 +1,17 @@
 """Odd outputs, rules, classes and layers: the right answer, or one sentence that says what to do."""
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import nothing_changes, relative, says
+from helpers import Act, nothing_changes, relative, says
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 import saliency_lib as sl
 from saliency_lib import plots
-
-
-class Act(nn.Module):
-    """Any function as a layer."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: Tensor) -> Any:
-        return self.function(x)
-
 
 # --- what the network puts out ---------------------------------------------------------------------------------------
 
@@ -98,12 +85,6 @@ def test_weights_of_classes_are_no_list_of_classes(net: nn.Module) -> None:
         sl.class_image(net, {1: 2.0}, steps=1, size=8)
 
 
-@pytest.mark.parametrize("box", [{0, 1, 2, 3}, {0: 1, 1: 1, 2: 2, 3: 3}, b"\0\0\2\2"])
-def test_what_has_no_order_is_no_box(box: Any) -> None:
-    with pytest.raises(sl.SaliencyError, match="a box is"):
-        sl.box_iou(box, (0, 0, 1, 1))
-
-
 # --- rules -----------------------------------------------------------------------------------------------------------
 
 RULES: dict[str, Callable[[Tensor, Tensor], Any]] = {
@@ -162,22 +143,6 @@ def test_maxima_of_what_depends_on_the_image_are_none() -> None:
     smaller = Act(lambda x: torch.minimum(torch.maximum(x, 2 * x.flip(1)), x.flip(1) + 1).clamp(max=6))
     network, images = nn.Sequential(pool, smaller, maxout), torch.rand(2, 3, 8, 8)
     assert sl.input_gradient(network, images, 1, rule="guided").abs().max() > 0
-
-
-def test_one_rule_in_two_threads(net: nn.Module, images: Tensor) -> None:
-    rule, wrong = sl.relu_rule("guided"), []
-    expected = sl.input_gradient(net, images, 1, rule=rule)
-
-    def ask() -> None:
-        wrong.extend(not torch.equal(sl.input_gradient(net, images, 1, rule=rule), expected) for _ in range(10))
-
-    threads = [threading.Thread(target=ask) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(wrong) == 20
-    assert not any(wrong)
 
 
 # --- layers ----------------------------------------------------------------------------------------------------------

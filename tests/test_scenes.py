@@ -1,11 +1,7 @@
 """The scenes of several creatures, and their masks."""
 
-from typing import Any
-
 import pytest
 import torch
-from helpers import nothing_changes, says
-from torch import nn
 
 import saliency_lib as sl
 from saliency_lib.datasets import scenes as drawing
@@ -56,18 +52,3 @@ def test_the_creature_is_painted_where_its_mask_is(monkeypatch: pytest.MonkeyPat
     near = torch.nn.functional.max_pool2d(masks, 5, 1, 2)[:, 0] > 0
     assert changed[core].float().mean() < 0.02
     assert changed[~near].float().mean() > 0.85
-
-
-def test_a_seed_draws_the_same_bytes_however_many(drawn: sl.Scenes) -> None:
-    with nothing_changes(nn.Identity()):
-        again = sl.scenes(9, seed=7)
-    for one, other in zip(again, drawn, strict=True):
-        assert one.numpy().tobytes() == other[:9].numpy().tobytes()
-    assert (sl.scenes(9, seed=8).images - again.images).abs().mean() > 0.1
-
-
-@pytest.mark.parametrize("wrong", [{"count": 0}, {"count": 2.5}, {"seed": -1}])
-def test_wrong_numbers_say_so(wrong: dict[str, Any]) -> None:
-    with pytest.raises(sl.ImageError, match="should be a whole number") as caught:
-        sl.scenes(**{"count": 1} | wrong)
-    says(caught.value)

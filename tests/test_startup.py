@@ -23,7 +23,15 @@ images = sl.to_tensor(sl.sample_photo("coffee"), 64)
 sl.saliency_map(model, images, rule="guided")
 sl.object_map(model, images)
 sl.creatures, sl.localize, sl.class_image, sl.available_models
+assert {"plots", "widgets", "class_image", "creatures"} <= set(dir(sl))
 assert not imported(*heavy), imported(*heavy)
+from saliency_lib.comparison.explainers import find_explainers
+net = sl.load_model("companion_convnet_shortcut")
+sl.find_method("smoothgrad"), find_explainers(["lime", "edges"], net, "companion_convnet_shortcut")
+rooms = "saliency_lib.models.networks.", "saliency_lib.methods.", "saliency_lib.comparison.metrics."
+used = {name.split(".")[-1] for name in sys.modules if name.startswith(rooms)}
+assert {"companion_convnet", "smoothgrad", "lime"} <= used
+assert not {"creature_convnet", "creature_vit", "shap", "lrp", "occlusion", "deletion"} & used, used
 sl.class_image(model, "espresso", steps=1, size=32, priors="recommended")
 assert imported(*heavy) == ["tqdm.auto"], imported(*heavy)
 from saliency_lib.cli.main import main
@@ -33,7 +41,7 @@ assert imported(*heavy) == ["matplotlib", "tqdm.auto"], imported(*heavy)
 
 
 def test_nothing_is_imported_before_it_is_used(tmp_path: Path) -> None:
-    """Neither by the package, nor by PyTorch on behalf of what it is asked to do."""
+    """Neither by the package, nor by PyTorch on behalf of what it is asked to do; a network imports no other."""
     run = subprocess.run(
         [sys.executable, "-c", USES, str(tmp_path / "map.png")], capture_output=True, text=True, check=False
     )

@@ -21,24 +21,16 @@ from saliency_lib.models.training import Adversarial, Mirrored, Recipe, error, f
 SHORT = replace(find_recipe("creature_convnet"), examples=500, epochs=5, batch=50, held_out=200)
 
 
-@pytest.mark.parametrize("reach", [2.0, 0.0], ids=["adversarial", "plain"])
-def test_a_short_training_learns(reach: float) -> None:
-    recipe = replace(SHORT, alter=Adversarial(reach=reach))
+def test_a_short_training_learns() -> None:
+    recipe = replace(SHORT, alter=Adversarial(reach=2.0))
     with nothing_changes(nn.Identity()):
         network = train(recipe)
     assert not network.training
     assert error(network, recipe) < 0.5
 
 
-def test_a_short_training_learns_to_steer() -> None:
-    recipe = replace(find_recipe("steering_convnet"), examples=200, epochs=15, held_out=100)
-    network = train(recipe)
-    _, angles = recipe.draw(100, training.HELD_OUT_SEED)
-    assert error(network, recipe) < 0.85 * angles.abs().mean()
-
-
 def test_a_seed_settles_everything() -> None:
-    brief = replace(SHORT, examples=100, epochs=1)
+    brief = replace(SHORT, examples=50, epochs=1)
     first, again, other = (train(brief, seed=seed).state_dict() for seed in (3, 3, 4))
     for name, values in first.items():
         assert torch.equal(values, again[name])
@@ -88,9 +80,9 @@ def test_jitter_moves_around_the_edges_by_whole_pixels() -> None:
 
 def test_error_is_that_of_the_normalized_examples() -> None:
     model = sl.load_model("creature_convnet").cpu()
-    images, labels = SHORT.draw(600, 12345)
+    images, labels = SHORT.draw(200, 12345)
     share = (model(images).argmax(1) != labels).float().mean().item()
-    assert error(model.network, SHORT, count=600, seed=12345) == pytest.approx(share)
+    assert error(model.network, SHORT, count=200, seed=12345) == pytest.approx(share)
 
 
 def test_a_regression_takes_a_few_lines() -> None:
@@ -118,7 +110,7 @@ def test_a_regression_takes_a_few_lines() -> None:
 @pytest.mark.parametrize("name", trainable())
 def test_the_normalization_is_that_of_the_examples(name: str) -> None:
     recipe = find_recipe(name)
-    images, _ = recipe.draw(200, training.SEED)
+    images, _ = recipe.draw(100, training.SEED)
     assert torch.allclose(images.mean((0, 2, 3)), torch.tensor(recipe.mean), atol=0.05)
     assert torch.allclose(images.std((0, 2, 3)), torch.tensor(recipe.std), atol=0.05)
     assert sl.available_models()[name] == "embedded"
@@ -155,10 +147,10 @@ def test_the_command_writes_weights_or_compares_them(
     def short(recipe: Recipe, *, seed: int) -> nn.Module:
         assert isinstance(recipe.alter, Adversarial)
         asked.append((recipe.alter.reach, seed))
-        return train(replace(SHORT, epochs=1))
+        return train(replace(SHORT, examples=50, epochs=1))
 
     monkeypatch.setattr(command, "train", short)
-    monkeypatch.setattr(command, "error", partial(error, count=300))
+    monkeypatch.setattr(command, "error", partial(error, count=100))
     out = [str(tmp_path / "new.pt")] if "--out" in arguments else []
     assert main(["train", "creature_convnet", *arguments, *out]) == code
     said = capsys.readouterr()

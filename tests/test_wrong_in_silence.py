@@ -1,40 +1,19 @@
 """Networks of other people's making: the right answer or one sentence, where once a wrong map came without a word."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import nothing_changes, relative, says, small_network
+from helpers import Act, nothing_changes, relative, says, small_network
 from torch import Tensor, nn
 
 import saliency_lib as sl
 
-
-class Act(nn.Module):
-    """Any function as a layer."""
-
-    def __init__(self, function: Callable[[Tensor], Any]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: Tensor) -> Any:
-        return self.function(x)
-
-
 # --- the one place where a network is called -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("method", ["gradient", "occlusion", "lime", "smoothgrad"])
-def test_a_network_that_begins_in_place_equals_the_same_one_that_does_not(method: str, net: nn.Module) -> None:
-    images = torch.rand(2, 3, 8, 8)
-    before = nn.Sequential(Act(lambda x: x.sub_(0.5).div_(0.25)), net)
-    beside = nn.Sequential(Act(lambda x: (x - 0.5) / 0.25), net)
-    found, expected = (sl.find_method(method)(network, images).maps(1) for network in (before, beside))
-    assert relative(found, expected) < 1e-5
 
 
 @pytest.mark.parametrize(

@@ -176,22 +176,17 @@ def test_a_figure_opens_whole_comes_closer_and_closes(browser: Browser, tiny: st
     assert browser.evaluate("document.activeElement.className") == "enlarge"
 
 
-def test_folded_code_stands_behind_its_figure_and_says_so(browser: Browser, book: str) -> None:
+def test_folded_code_stands_behind_its_figure_and_reading_with_it_is_remembered(browser: Browser, book: str) -> None:
     browser.look()
-    browser.open(f"{book}/chapters/02_taylor_expansion.html")
+    page = f"{book}/chapters/02_taylor_expansion.html"
+    browser.open(page)
     titles = "[...document.querySelectorAll('details.hide summary .collapsed')].map((line) => line.textContent)"
     folds = browser.evaluate(titles)
     assert folds[:2] == ["Code that prepares", "Code of Figure 2.1"]
     assert not [title for title in folds if not title.startswith("Code")]
     order = "document.querySelector('figure').compareDocumentPosition(document.querySelector('details.hide'))"
     assert browser.evaluate(order) & 4  # the figure comes first
-
-
-def test_reading_with_the_code_is_remembered(browser: Browser, book: str) -> None:
-    browser.look()
-    page = f"{book}/chapters/02_taylor_expansion.html"
     closed = "document.querySelectorAll('details.hide:not([open])').length"
-    browser.open(page)
     assert browser.evaluate(closed) > 3
     browser.evaluate("document.querySelector('.reading [value=run]').click()")
     assert browser.evaluate(closed) == 0

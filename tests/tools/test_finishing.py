@@ -50,6 +50,8 @@ def test_cells_that_show_something_before_the_figure_stay() -> None:
     for step in folds.STEPS:
         step(seen)
     assert [pre.get_text() for pre in seen.article.select("pre")] == before
+    text = seen.article.get_text(" ")
+    assert text.index("import a") < text.index("Figure 4.1") < text.index("draw()")
     assert seen.article.select_one(".collapsed").get_text() == "Code of the table"
 
 

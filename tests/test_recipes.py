@@ -1,4 +1,4 @@
-"""The recipes of the page "Your own network" run as they are printed."""
+"""The recipes of the pages "Your own network" and "Other kinds of network" run as they are printed."""
 
 import re
 from pathlib import Path
@@ -9,29 +9,44 @@ import torchvision
 
 import saliency_lib as sl
 
-SEEDS = Path(__file__).parent.parent.parent / "shared" / "seeds"
-PAGE = (Path(__file__).parent.parent / "reference" / "your_own_network.md").read_text("utf-8")
-SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
+ROOT = Path(__file__).parent.parent
+SEEDS = ROOT.parent / "shared" / "seeds"
+OWN, OTHER = (
+    (ROOT / "reference" / f"{name}.md").read_text("utf-8") for name in ("your_own_network", "other_kinds_of_network")
+)
+
+
+def sections(page: str) -> dict[str, str]:
+    return dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
 
 
 def blocks(text: str) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-def test_the_page_has_at_least_ten_recipes() -> None:
-    assert len(SECTIONS) >= 10
-    assert all(blocks(text) for text in SECTIONS.values())
+RECIPES = [(page, title) for page in (OWN, OTHER) for title in sections(page)]
 
 
-@pytest.mark.parametrize("title", SECTIONS)
-def test_a_recipe_runs(title: str) -> None:
+def test_there_are_recipes_and_each_of_another_kind_says_its_worth() -> None:
+    assert len(sections(OWN)) >= 10
+    assert len(sections(OTHER)) >= 12
+    assert all(blocks(text) for text in sections(OWN).values())
+    for title, text in sections(OTHER).items():
+        assert re.search(r"# Its worth, compared with [^\n]+\n(?:.*\n)*?\s*assert ", text), title
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("page", "title"), RECIPES, ids=[title for _, title in RECIPES])
+def test_a_recipe_runs(page: str, title: str) -> None:
+    if "from diffusers" in sections(page)[title]:
+        pytest.importorskip("diffusers")
     names: dict[str, object] = {}
-    before = [*blocks(PAGE[: PAGE.index("## ")]), "import torchvision, timm"]
+    before = [*blocks(page[: page.index("## ")]), *["import torchvision, timm"] * (page is OWN)]
     if title == "One filter inside":  # the only one that goes on where the one above it ends
-        before += blocks(SECTIONS["Which layer?"])
+        before += blocks(sections(page)["Which layer?"])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        for code in [*before, *blocks(SECTIONS[title])]:
+        for code in [*before, *blocks(sections(page)[title])]:
             exec(compile(code, title, "exec"), names)
 
 
