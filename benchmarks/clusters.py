@@ -1,0 +1,110 @@
+"""A shortcut that nobody suspects: do clusters of maps betray it? Twenty networks, ten of them planted.
+
+python -m benchmarks.clusters DIR             networks as `benchmarks.shortcuts --part power --keep DIR` leaves them
+python -m benchmarks.clusters --tables        reads data/clusters.json only
+
+Spectral relevance analysis (Lapuschkin et al., 2019): the maps of one class on many images, made coarse, are nodes of a
+graph of nearest neighbors; where the eigenvalues of its Laplacian leave a gap, there are clusters, and somebody looks
+at each. Here a network is asked about 60 drawings of its creature, half of them beside the companion; it gets neither
+masks nor the companion's name. Two numbers a network:
+
+gap           how much larger the third eigenvalue is than the second: two clusters, far apart, make it large
+agreement     how well two clusters are those with and without the companion: the adjusted Rand index, 0 by chance
+
+A gap accuses a network if it is larger than those of all but one of the honest ones. Clusters *show* a shortcut if they
+agree with the companion by more than 0.5, which whoever looks at their pictures would see.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch.nn.functional as F
+from scipy.sparse.csgraph import laplacian
+from sklearn.cluster import SpectralClustering
+from sklearn.metrics import adjusted_rand_score
+from sklearn.neighbors import kneighbors_graph
+from torch import Tensor
+
+import saliency_lib as sl
+from benchmarks.shortcuts import POWER, UNSEEN, Setting, area, network
+from saliency_lib.datasets.creatures import CATEGORIES
+
+FILE = Path(__file__).resolve().parent.parent / "data" / "clusters.json"
+IMAGES, COARSE, NEIGHBORS, SEED = 60, 8, 8, 202
+METHODS = ("gradient", "lrp")
+SEEN_BY_EYE = 0.5
+
+
+def graph(maps: Tensor) -> np.ndarray:
+    """Which maps (N, H, W) are among each other's nearest, after each is made coarse and its sum 1: (N, N)."""
+    coarse = F.adaptive_avg_pool2d(maps[:, None].clamp_min(0), COARSE).flatten(1)
+    coarse = coarse / coarse.sum(1, keepdim=True).clamp_min(1e-30)
+    near = kneighbors_graph(coarse.numpy(), NEIGHBORS, include_self=False).toarray()
+    return (near + near.T) / 2
+
+
+def gap(near: np.ndarray) -> float:
+    """Third eigenvalue of the normalized Laplacian less the second."""
+    values = np.sort(np.linalg.eigvalsh(laplacian(near, normed=True)))
+    return float(values[2] - values[1])
+
+
+def measure(one: Setting, folder: Path) -> list[dict[str, Any]]:
+    """What the clusters of a network's maps say, by each method."""
+    model = network(one, folder)
+    found = sl.companions(IMAGES, seed=UNSEEN, kind=one.creature, companion=one.companion, beside={one.creature: 0.5})
+    label, has = CATEGORIES.index(one.creature), found.masks["companion"].flatten(1).any(1).numpy()
+    records = []
+    for method in METHODS:
+        near = graph(sl.find_method(method)(model, found.images).maps(label).detach().float().cpu())
+        two = SpectralClustering(2, affinity="precomputed", random_state=0).fit_predict(near)
+        own = {"gap": gap(near), "agreement": float(adjusted_rand_score(has, two))}
+        records.append(
+            {"method": method, "creature": one.creature, "companion": one.companion, "dose": one.dose}
+            | {key: round(value, 4) for key, value in own.items()}
+        )
+    return records
+
+
+def table(found: list[dict[str, Any]]) -> list[str]:
+    """How many networks a method's clusters accuse, and how many shortcuts they show."""
+    lines = []
+    for method in METHODS:
+        guilty, honest = (
+            [one for one in found if one["method"] == method and bool(one["dose"]) == planted]
+            for planted in (True, False)
+        )
+        if not guilty or not honest:
+            continue
+        gaps = [np.array([one["gap"] for one in some]) for some in (guilty, honest)]
+        over = np.sort(gaps[1])[-2]
+        show = [sum(one["agreement"] > SEEN_BY_EYE for one in some) for some in (guilty, honest)]
+        lines.append(
+            f"{method:10} gap: {(gaps[0] > over).sum()} of {len(guilty)} planted above all but one of {len(honest)} "
+            f"honest, area {area(*gaps):.2f}; clusters are the companion's: {show[0]} planted, {show[1]} honest"
+        )
+    return lines
+
+
+def main(command: list[str] | None = None) -> int:
+    """Ask what is missing, store it, and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.clusters", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("folder", type=Path, nargs="?", metavar="DIR", help="where the networks are kept, or will be")
+    parser.add_argument("--tables", action="store_true", help="ask no network")
+    options = parser.parse_args(command)
+    if not options.tables:
+        if options.folder is None:
+            parser.error("which folder of networks? Or --tables")
+        every = [Setting("power", *pair, dose=dose, seed=SEED) for pair in POWER for dose in (1.0, 0.0)]
+        found = [record for one in every for record in measure(one, options.folder)]
+        FILE.write_text("[\n" + ",\n".join(map(json.dumps, found)) + "\n]\n", "utf-8")
+    print(*table(json.loads(FILE.read_text("utf-8"))), sep="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
