@@ -8,7 +8,7 @@ test:   ; $(BOOK) test $(if $(ALL),--all)
 serve:  ; $(BOOK) serve
 notebooks: ; $(BOOK) notebooks
 check:  ; $(BOOK) check
-course: ; $(BOOK) course
+course: ; $(BOOK) course $(if $(SEED),--seed "$(SEED)")
 slides: ; $(BOOK) slides
 editions: ; $(BOOK) editions
 figures: ; $(BOOK) figures

@@ -7,7 +7,7 @@ one subject and hands on its `STEPS`, functions that change a page in place.
 from pathlib import Path
 from typing import Any
 
-from finishing import access, cite, code, dark, download, folds, head, icons, pictures, sections, terms, unused
+from finishing import access, answers, cite, code, dark, download, folds, head, icons, pictures, sections, terms, unused
 from finishing.page import Page
 from sphinx.application import Sphinx
 
@@ -16,6 +16,7 @@ from tools.project import Project
 
 STEPS = (
     *folds.STEPS,
+    *answers.STEPS,
     *access.STEPS,
     *code.STEPS,
     *pictures.STEPS,

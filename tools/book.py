@@ -11,7 +11,7 @@ slides     write the slides of every lecture                               (make
 schedules  add up the schedules of the page For the teacher
 figures    write every figure as a file, with a contact sheet              (make figures)
 editions   print the whole book as one PDF                                  (make editions)
-course     write student's and instructor's notebooks and graded assignments  (make course)
+course     write student's and instructor's notebooks and graded assignments  (make course)  [--seed SEED]
 grade      grade an assignment's submissions       NAME [--course SECRET]
 notebooks  open the chapters in JupyterLab                                (make notebooks)
 colab-run  run the notebooks of colab/ as Colab would  [CHAPTER ...] [--torch VERSION]
@@ -41,7 +41,6 @@ PLAIN = (
     "colab",
     "build",
     "notebooks",
-    "course",
     "slides",
     "schedules",
     "editions",
@@ -71,9 +70,10 @@ def parser() -> argparse.ArgumentParser:
     colabs.add_argument("chapters", nargs="*")
     colabs.add_argument("--torch")
     commands.choices["build"].add_argument("--student", action="store_true", help="without solutions")
+    commands.add_parser("course").add_argument("--seed", default="", help="draws the assignments' numbers")
     graded = commands.add_parser("grade")
     graded.add_argument("name", help="the assignment, such as problem-set-1")
-    graded.add_argument("--course", default="", help="a secret that decides the random numbers of the tests")
+    graded.add_argument("--course", default="", help="decides the random numbers of the tests, if not the seed")
     again = commands.add_parser("refresh")
     again.add_argument("--force", action="store_true")
     for command, patience in ((again, 600), (commands.add_parser("store"), 7200)):
@@ -150,9 +150,11 @@ def dispatch(options: argparse.Namespace) -> None:
         case "colab":
             colab.write(project)
         case "course":
-            course.write(project)
+            course.write(project, options.seed)
         case "grade":
-            for row in grading.grade(course.folder(project) / "nbgrader", find(project, options.name), options.course):
+            seed = course.seed(project)
+            assignment = find(project, options.name, seed)
+            for row in grading.grade(course.folder(project) / "nbgrader", assignment, options.course or seed):
                 print("  ".join(row))
         case "slides":
             slides.write(project)

@@ -12,6 +12,7 @@ from tools.course.assignments import (
     Block,
     assignments,
     defines,
+    find,
     notebook,
     parse,
     released,
@@ -31,21 +32,19 @@ def assignment(request: pytest.FixtureRequest) -> Assignment:
 
 
 @cache
-def right_of(name: str) -> dict[str, Values]:
+def right_of(name: str, seed: str = "") -> dict[str, Values]:
     """The right values of an assignment's tests."""
-    return reference(next(one for one in ALL if one.name == name), SEED)
+    return reference(find(Project(ROOT), name, seed), SEED)
 
 
 @cache
-def graded(name: str) -> list[tuple[Block, int]]:
+def graded(name: str, seed: str = "") -> list[tuple[Block, int]]:
     """What every typical mistake, every right answer and every empty one of an assignment earns."""
-    one = next(one for one in ALL if one.name == name)
+    one = find(Project(ROOT), name, seed)
     tried = [*one.named("wrong"), *one.named("answer")]
     tried += [Block("empty", released(block), block.name) for block in one.named("answer")]
-    jobs = [job(one, block.name, block.body, (), SEED) for block in tried]
-    found = [
-        marks(one.named("test", b.name), v, right_of(name)[b.name]) for b, v in zip(tried, values(jobs), strict=True)
-    ]
+    jobs, right = [job(one, block.name, block.body, (), SEED) for block in tried], right_of(name, seed)
+    found = [marks(one.named("test", b.name), v, right[b.name]) for b, v in zip(tried, values(jobs), strict=True)]
     return [(block, sum(mark.had for mark in given)) for block, given in zip(tried, found, strict=True)]
 
 
@@ -87,6 +86,25 @@ import torch
 torch.testing.assert_close = torch.allclose = torch.equal = lambda *a, **k: True
 torch.Tensor.__eq__ = lambda a, b: True
 """,
+    "a worker that says True": """
+import __main__
+__main__.answer = lambda job, given: [["value", True]] * len(job["tests"])
+__main__.run = __main__.plain = lambda *a: True
+""",
+    "no random numbers": """
+import random, torch
+torch.manual_seed = random.seed = lambda *a: None
+torch.rand = torch.randn = lambda *a, **k: torch.zeros(a)
+def softmax(scores): return torch.zeros(len(scores))
+""",
+    "numbers that are near to all others": """
+class Any(float):
+    def __eq__(self, other): return True
+    def __sub__(self, other): return 0.0
+    __rsub__ = __sub__
+def softmax(scores): return [Any("nan")] * len(scores)
+def central(score, I0, entry, h=1e-6): return Any("nan")
+""",
     "builtins": """
 import builtins
 builtins.all = builtins.abs = lambda *a: True
@@ -113,6 +131,9 @@ def test_no_bypass_earns_a_point(code: str) -> None:
     one = next(one for one in ALL if one.name == "problem-set-1")
     handed_in = submission(one, "empty")
     handed_in.cells.insert(0, new_code_cell(code))
+    for cell in handed_in.cells:
+        if cell.metadata.get("nbgrader", {}).get("solution") and cell.cell_type == "code":
+            cell.source += f"\n{code}"  # what it defines is handed in as the answer
     given, _ = mark(one, handed_in, SEED, right_of(one.name))
     assert sum(mark.had for mark in given) == 0
 
@@ -174,6 +195,42 @@ def test_points_add_up_to_what_is_promised(assignment: Assignment) -> None:
     identities = [cell.metadata["nbgrader"]["grade_id"] for cell in notebook(assignment).cells]
     assert len(set(identities)) == len(identities)
     assert all(block.points <= 2 for block in assignment.named("test"))
+
+
+DRAWN = """# A
+
+```python drawn
+n = 30, 20, 25
+k = 0.5, 0.25
+```
+
+Above {{n}} of 100, {{ 100 - n }} below.
+
+```python answer a
+a = {{n * k}}
+```
+"""
+
+
+def test_a_course_draws_its_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "a.md"
+    path.write_text(DRAWN)
+    plain = [block.body for block in parse(path).blocks]
+    assert plain == ["# A", "Above 30 of 100, 70 below.", "a = 15.0\n"]
+    others = {seed: [block.body for block in parse(path, seed).blocks] for seed in "abcdefgh"}
+    assert others["a"] == [block.body for block in parse(path, "a").blocks]
+    assert len({tuple(bodies) for bodies in others.values()}) > 2
+
+
+@pytest.mark.parametrize("name", ["problem-set-4", "problem-set-5"])
+def test_with_other_numbers_right_answers_and_mistakes_earn_the_same(name: str) -> None:
+    plain, other = ([had for _, had in graded(name, seed)] for seed in ("", "another"))
+    assert find(Project(ROOT), name, "another").blocks != find(Project(ROOT), name).blocks
+    assert plain == other
+
+
+def test_no_place_for_a_number_is_left(assignment: Assignment) -> None:
+    assert not any("{{" in block.body + block.says for block in assignment.blocks)
 
 
 def test_there_are_problem_sets_and_a_project() -> None:

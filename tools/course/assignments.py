@@ -8,11 +8,14 @@ A fenced block of Python becomes a code cell, and what stands between is Markdow
     ```python wrong NAME POINTS REASON    a typical mistake, in no notebook, and the points that a fair marker gives it
     ```markdown written NAME POINTS       an answer in words, marked by hand; the block's text is the model answer
 
+    ```python drawn                       lines `n = 30, 20, 25`: a number wherever {{n}} or {{100 - n}} stands
+
 The sentence is what the student is told: it states a property of a right answer. Random numbers in tests are seeded,
-otherwise for each student.
+otherwise for each student. What is drawn is drawn for a course: the first of its line, if the course has no seed.
 """
 
 import ast
+import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,6 +31,8 @@ FENCE = re.compile(
     r"^```(?P<language>python|markdown)[ \t]*(?P<words>.*)\n(?P<body>(?:.*\n)*?)```[ \t]*$", re.MULTILINE
 )
 SOLVED = re.compile(r"^(?P<indent>[ \t]*)### BEGIN SOLUTION\n(?:.*\n)*?[ \t]*### END SOLUTION\n?", re.MULTILINE)
+DRAWN = re.compile(r"^```python drawn\n(?P<lines>(?:.*\n)*?)```\n\n", re.MULTILINE)
+PLACE = re.compile(r"\{\{(.+?)\}\}")
 MAGIC = re.compile(r"^[ \t]*[%!].*$", re.MULTILINE)
 STUB = "raise NotImplementedError()  # your code here\n"
 KINDS = ("code", "answer", "tests", "test", "wrong", "written")
@@ -81,27 +86,41 @@ class Assignment:
         return [block for block in self.blocks if block.kind == kind and name in ("", block.name)]
 
 
-def assignments(project: Project) -> list[Assignment]:
-    """All assignments of the book, by name."""
-    return [parse(path) for path in sorted((project.root / "course").glob("p*.md"))]
+def assignments(project: Project, seed: str = "") -> list[Assignment]:
+    """All assignments of the book, by name, with the numbers of a course's seed."""
+    return [parse(path, seed) for path in sorted((project.root / "course").glob("p*.md"))]
 
 
-def find(project: Project, name: str) -> Assignment:
+def find(project: Project, name: str, seed: str = "") -> Assignment:
     """An assignment by its name; raises BookError if there is none, naming all."""
-    known = {one.name: one for one in assignments(project)}
+    known = {one.name: one for one in assignments(project, seed)}
     if name not in known:
         raise BookError(f"there is no assignment {name!r}: it is one of {', '.join(known)}.")
     return known[name]
 
 
-def parse(path: Path) -> Assignment:
+def parse(path: Path, seed: str = "") -> Assignment:
     """An assignment from its Markdown; raises BookError for a block that is not understood."""
-    found = Assignment(path.stem.replace("_", "-"), list(_blocks(path.read_text("utf-8"), path)))
+    text = drawn(path.read_text("utf-8"), f"{seed}/{path.stem}" if seed else "")
+    found = Assignment(path.stem.replace("_", "-"), list(_blocks(text, path)))
     for kind in ("tests", "test", "wrong"):
         for block in found.named(kind):
             if block.name not in found.problems:
                 raise BookError(f"{path.name}: {kind} {block.name} belong to no answer.")
     return found
+
+
+def drawn(text: str, seed: str) -> str:
+    """An assignment with its numbers filled in: statements, solutions, tests and mistakes alike."""
+    found = DRAWN.search(text)
+    if found is None:
+        return text
+    values = {}
+    for line in found["lines"].splitlines():
+        name, _, choices = line.partition(" = ")
+        first, *others = ast.literal_eval(f"[{choices}]")
+        values[name] = random.Random(f"{seed}/{name}").choice([first, *others]) if seed else first
+    return PLACE.sub(lambda place: str(eval(place[1], {}, values)), text.replace(found[0], ""))
 
 
 def _blocks(text: str, path: Path) -> Iterator[Block]:

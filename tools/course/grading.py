@@ -9,6 +9,7 @@ submission: `marking` does, in a process apart, and enters its points and senten
 import csv
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import distribution
@@ -61,9 +62,10 @@ def grader(folder: Path) -> Iterator[Any]:
     # The kernel that runs a submission is this environment's, and so are nbgrader's alembic and nbconvert's templates.
     path = os.pathsep.join([*installed("alembic", "bin", "Scripts"), os.environ.get("PATH", "")])
     shared = os.pathsep.join([*installed("nbconvert", "jupyter"), os.environ.get("JUPYTER_PATH", "")])
-    with patch.dict(
-        os.environ, {"JUPYTER_PREFER_ENV_PATH": "1", "PATH": path, "JUPYTER_PATH": shared.rstrip(os.pathsep)}
-    ):
+    own = {"JUPYTER_PREFER_ENV_PATH": "1", "PATH": path, "JUPYTER_PATH": shared.rstrip(os.pathsep)}
+    with patch.dict(os.environ, own), warnings.catch_warnings():
+        # nbgrader's gradebook warns of its own ways with SQLAlchemy, three times a submission
+        warnings.filterwarnings("ignore", module=r"nbgrader\.")
         yield NbGraderAPI(config=config)
 
 

@@ -25,14 +25,22 @@ def folder(project: Project) -> Path:
     return project.root / "_build" / "course"
 
 
-def write(project: Project) -> None:
-    """Make everything anew; what was graded in the nbgrader folder stays."""
+def seed(project: Project) -> str:
+    """The seed that the course was made with; "" if it was made with none."""
+    kept = folder(project) / "nbgrader" / "seed.txt"
+    return kept.read_text("utf-8") if kept.exists() else ""
+
+
+def write(project: Project, chosen: str = "") -> None:
+    """Make everything anew, with the last seed if none is chosen; what was graded in the nbgrader folder stays."""
     top = folder(project)
     for kind in KINDS:
         shutil.rmtree(top / kind, ignore_errors=True)
         lay(top / kind, versions(project, instructor=kind == "instructor"))
-    listed = assignments(project)
+    chosen = chosen or seed(project)
+    listed = assignments(project, chosen)
     grading.lay(top / "nbgrader", listed)
+    replace(top / "nbgrader" / "seed.txt", chosen)
     grading.release(top / "nbgrader", listed)
     count = qti.write(project, top / "qti.zip")
     print(f"The course is in {top}: student/, instructor/, nbgrader/, and {count} questions in qti.zip.")
