@@ -216,7 +216,7 @@ def test_a_course_draws_its_numbers(tmp_path: Path) -> None:
     path = tmp_path / "a.md"
     path.write_text(DRAWN)
     plain = [block.body for block in parse(path).blocks]
-    assert plain == ["# A", "Above 30 of 100, 70 below.", "a = 15.0\n"]
+    assert plain == ["# A\n\nAbove 30 of 100, 70 below.", "a = 15.0\n"]
     others = {seed: [block.body for block in parse(path, seed).blocks] for seed in "abcdefgh"}
     assert others["a"] == [block.body for block in parse(path, "a").blocks]
     assert len({tuple(bodies) for bodies in others.values()}) > 2
