@@ -35,7 +35,7 @@ from benchmarks.shortcuts import EXAMPLES, SEEN, UNSEEN, answers, with_error
 from saliency_lib.auditing.examination import examine
 from saliency_lib.auditing.summary import summarize
 from saliency_lib.datasets.creatures import CATEGORIES
-from saliency_lib.models.networks.companion_convnet import among_companions
+from saliency_lib.models.networks.companion_convnet import CompanionConvNet, among_companions
 from saliency_lib.models.training import Mirrored, Recipe, train
 
 FILE = Path(__file__).resolve().parent.parent / "data" / "cures.json"
@@ -117,7 +117,9 @@ def last_layer(network: nn.Module) -> nn.Module:
     """The network, its last layer learned anew on drawings half of which have a tree."""
     form, found = among_companions({}), drawn(tuple(HALF.items()), MORE, MORE_SEED)
     mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (form.mean, form.std))
+    assert isinstance(network, CompanionConvNet)
     linear = network.classifier[-1]
+    assert isinstance(linear, nn.Linear)
     with torch.no_grad():
         features = network.classifier[:-1](network.features((found.images - mean) / std))
         fitted = LogisticRegression(C=1.0, max_iter=2000).fit(features.numpy(), found.labels.numpy())
