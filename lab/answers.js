@@ -171,6 +171,7 @@ export class Answers {
     const map = await growing.step(growing.done);
     growing.done += 1;
     this.maps.set(key, { map, done: growing.done });
+    if (growing.done === way.passes) this.growing = null; // should the map be thrown away, it grows anew
   }
 
   /* What a growing map may ask for. */

@@ -198,6 +198,7 @@ def test_names_and_map_follow_the_brush_with_one_pass_on_its_way(browser: Browse
 @pytest.mark.usefixtures("loaded")
 def test_a_growing_map_is_stopped_and_another_question_ends_it(browser: Browser) -> None:
     bring(browser, "photo=coffee")
+    browser.evaluate("lab.photo.answers.maps.things.clear()")
     browser.evaluate("void lab.photo.change({ method: 'occlusion' })")
     browser.evaluate(
         "new Promise((done) => {"
