@@ -40,15 +40,17 @@ START = """new Promise((done) => {
 MAP = """(async () => { const { answers, state } = lab.photo, begun = performance.now();
   await answers.grow(state, { target: %d, less: -1, method: 'gradient' });
   return performance.now() - begun; })()"""
-FIRST_MAP = """(async () => { const { answers, state } = lab.photo;
-  const dabbed = { ...state, strokes: [{ r: 3, points: [[%d, 0]] }] };
+DABBED = """(async () => { const { answers, state } = lab.photo;
+  const dabbed = { ...state, strokes: [{ r: 3, points: [[%d, ROW]] }] };
   answers.image(dabbed);
   const begun = performance.now();
-  await answers.grow(dabbed, { target: 285, less: -1, method: 'gradient' });
+  await ASKED;
   return performance.now() - begun; })()"""
-ALL_NAMES = """(async () => { const { answers, state } = lab.photo, begun = performance.now();
-  await answers.run(state, {});
-  return performance.now() - begun; })()"""
+GROWN = DABBED.replace("ASKED", "answers.grow(dabbed, { target: TARGET, less: -1, method: 'gradient' })")
+FIRST_MAP, FURTHER_MAP = (GROWN.replace("ROW", "0").replace("TARGET", target) for target in ("285", "281"))
+ALL_NAMES = DABBED.replace("ASKED", "answers.run(dabbed, {})").replace("ROW", "9")
+"""An image that is new in each turn, another question about it, and the names of another one."""
+
 SEEN = """(() => { const begun = performance.now(); lab.photo.render(); return performance.now() - begun; })()"""
 
 CONTROLS = """(async () => {
@@ -110,7 +112,7 @@ def main(command: list[str] | None = None) -> int:
     python, asked = session(), feeds(285)
     questions = {
         "a first map of an image": (FIRST_MAP, asked),
-        "a further map of it": (MAP, asked | {"known": python.run(["open"], asked)[0]}),
+        "a further map of it": (FURTHER_MAP, asked | {"known": python.run(["open"], asked)[0]}),
         "all names at once": (ALL_NAMES, asked | {"wanted": np.array(False)}),
     }
     ours: dict[str, list[float]] = {name: [] for name in questions}
