@@ -33,7 +33,7 @@ export function photoPage(place, lab) {
     peek: (peek) => lab.peek(peek),
     choose: (target) => change({ target, peek: -1, less: lab.state.less === target ? -1 : lab.state.less }),
   });
-  const rather = nameBox({ label: "Rather than", placeholder: "rather than …", folded: true }, {
+  const rather = nameBox({ label: "Rather than", placeholder: "rather than a second name …", folded: true }, {
     rows: (text) => lab.words.rows(text),
     peek: () => {},
     choose: (less) => change({ less: less === lab.state.target ? -1 : less }),

@@ -53,7 +53,7 @@ export function told(state, answers, manifest) {
     growing: growing(state, answers, shown, found),
     sentence: sentence(state, waits ? null : now, clean, hidden, manifest, answers.network.stage),
     pixel: pixel(state, shown, found),
-    note: note(shown, manifest),
+    note: alike ? `${note(shown)} ${ALIKE}` : note(shown),
     box: boxOf(state, found),
     waits,
     found,
@@ -121,8 +121,8 @@ function pixel(state, shown, found) {
 }
 
 const NOTES = {
-  cam: "A cell is not a place. The map has 7 × 7 cells, which lie right of and below the middle of their shares; here they "
-    + "are painted where they lie. What a cell says comes mostly from outside its square.",
+  cam: "Grad-CAM has 7 × 7 cells, painted where their middles lie: right of and below those of an even grid. What a cell says "
+    + "comes mostly from outside its square.",
   guided: "Guided backpropagation hardly asks which name: compare two.",
   deconvnet: "The DeconvNet's rule hardly asks which name: compare two.",
   gradient: "Where a small change of a pixel would move the score most.",
@@ -130,6 +130,9 @@ const NOTES = {
   integrated: "Each pixel's share of the score on the way from a black photo to this one.",
   occlusion: "How far the score falls when a square of 32 pixels is gray; where it rises, the map is dark.",
 };
+
+const ALIKE = "Rank correlation compares the order of the pixels: 1 is the same order, 0 none in common. Each map is painted up "
+  + "to its own maximum.";
 
 const note = ({ method }) => NOTES[method];
 
