@@ -85,7 +85,8 @@ class FirstLab(Screen):
             f'<div class="lab-bars">{"".join(bar(*row, most) for row in rows)}</div>'
             f'<div class="lab-soon"><div inert>{CONTROLS}</div><div><div class="lab-row">'
             '<button type="button" class="main">Draw</button></div><div class="lab-row">'
-            '<span class="lab-note">Scores, and in brackets probabilities. The network comes at the first touch (1.3 MB).</span></div></div></div>'
+            '<span class="lab-note">Scores, and in brackets probabilities. '
+            "The network comes at the first touch (1.3 MB).</span></div></div></div>"
             f"<noscript><p>{MISSING}</p></noscript></div></div>"
             '<script src="lab/view.js"></script>'
         )
