@@ -8,7 +8,7 @@ from tools.project import ROOT, Project
 
 
 def test_the_sheet_calls_each_figure_by_its_number_and_its_file(tmp_path: Path) -> None:
-    for name in ("_config.yml", "_toc.yml", "chapters", "reference", "intro.md", "lab.md"):
+    for name in ("_config.yml", "_toc.yml", "chapters", "reference", "intro.md", "lab.md", "atlas.md"):
         (tmp_path / name).symlink_to(ROOT / name)
     folder = figures.write(Project(tmp_path))
     sheet = (folder / "index.html").read_text("utf-8")

@@ -69,7 +69,7 @@ def test_nothing_is_loaded_before_a_touch_and_what_was_drawn_meanwhile_is_kept(
 def test_the_button_leads_to_the_sheet_by_keys(browser: Browser, real_site: Project) -> None:
     browser.look()
     browser.open(f"{real_site.site.as_uri()}/intro.html")
-    browser.evaluate("document.querySelector('.lab.first button').focus()")
+    browser.evaluate("document.querySelector('.lab.first button.main').focus()")
     assert browser.evaluate(LOADED) == "ready"
     assert browser.evaluate("document.activeElement.tagName") == "CANVAS"
     browser.press("Enter")
