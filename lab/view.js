@@ -43,7 +43,17 @@
     }
     // A link to a lab that is set up says so after the lab's name, where a browser looks for no place of that name.
     const [name, setup] = location.hash.slice(1).split(/&(.*)/s);
-    if (setup && name.startsWith("lab-")) document.getElementById(name)?.scrollIntoView();
+    const place = setup && name.startsWith("lab-") && document.getElementById(name);
+    if (place) hold(place);
+  }
+
+  // What stands above a lab grows while it starts: the lab stays in view until somebody moves.
+  function hold(place) {
+    const grown = new ResizeObserver(() => place.scrollIntoView());
+    grown.observe(document.body);
+    for (const type of ["wheel", "pointerdown", "touchstart", "keydown"]) {
+      addEventListener(type, () => grown.disconnect(), { once: true, passive: true });
+    }
   }
 
   function waitFor(place) {

@@ -134,6 +134,7 @@ def test_no_library_frames_reach_the_user(
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     for name in ("https_proxy", "http_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setattr("urllib.request._opener", None)  # one that an earlier test used knows no proxy
     said = fails(capsys, "saliency", "coffee", "--model", "resnet18", "--out", str(tmp_path / "x.png"))
     assert said.startswith("saliency_lib: the weights of resnet18 could not be downloaded")
     assert "efficientnet_lite0 needs no download" in said
