@@ -20,7 +20,6 @@ agree with the companion by more than 0.5, which whoever looks at their pictures
 """
 
 import argparse
-import json
 import sys
 from itertools import product
 from pathlib import Path
@@ -37,9 +36,9 @@ from torch import Tensor
 
 import saliency_lib as sl
 from benchmarks.shortcuts import POWER, UNSEEN, Setting, area, network
+from benchmarks.trainings import store, stored
 from saliency_lib.datasets.creatures import CATEGORIES
 
-FILE = Path(__file__).resolve().parent.parent / "data" / "clusters.json"
 IMAGES, COARSE, NEIGHBORS, SEED = 60, 8, 8, 202
 METHODS = ("gradient", "lrp")
 VIEWS = ("as it lies", "wherever it lies")
@@ -118,8 +117,8 @@ def main(command: list[str] | None = None) -> int:
             parser.error("which folder of networks? Or --tables")
         every = [Setting("power", *pair, dose=dose, seed=SEED) for pair in POWER for dose in (1.0, 0.0)]
         found = [record for one in every for record in measure(one, options.folder)]
-        FILE.write_text("[\n" + ",\n".join(map(json.dumps, found)) + "\n]\n", "utf-8")
-    print(*table(json.loads(FILE.read_text("utf-8"))), sep="\n")
+        store("clusters.json", found)
+    print(*table(stored("clusters.json")), sep="\n")
     return 0
 
 

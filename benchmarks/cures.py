@@ -17,12 +17,9 @@ The strength of the penalty is the one of three that does best in the worst grou
 is the same training on drawings without any tree among them, asked about the same groups: `never met`.
 """
 
-import argparse
-import json
 import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -31,14 +28,14 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 import saliency_lib as sl
-from benchmarks.shortcuts import EXAMPLES, SEEN, UNSEEN, answers, with_error
+from benchmarks.shortcuts import EXAMPLES, SEEN, UNSEEN, answers
+from benchmarks.trainings import Trainings
 from saliency_lib.auditing.examination import examine
 from saliency_lib.auditing.summary import summarize
 from saliency_lib.datasets.creatures import CATEGORIES
 from saliency_lib.models.networks.companion_convnet import CompanionConvNet, among_companions
 from saliency_lib.models.training import Mirrored, Recipe, train
 
-FILE = Path(__file__).resolve().parent.parent / "data" / "cures.json"
 OWL = CATEGORIES.index("owl")
 OTHERS = tuple(name for name in CATEGORIES.names if name not in ("owl", "tree"))
 MIXED = {"owl": 0.95} | dict.fromkeys(OTHERS, 0.05)
@@ -176,30 +173,7 @@ def measure(cure: str, seed: int) -> dict[str, Any]:
     return {"cure": cure, "seed": seed, **own, **{key: round(value, 4) for key, value in found.items()}}
 
 
-def table(found: list[dict[str, Any]]) -> list[str]:
-    """Percent right and R of each cure, with standard errors over the seeds."""
-    lines = [f"{'':16}" + "".join(f"{name:>15}" for name in (*COLUMNS, "R, percent"))]
-    for cure in CURES:
-        same = [one for one in found if one["cure"] == cure]
-        values = [[one[name] for one in same] for name in (*COLUMNS, "R")]
-        lines += [f"{cure:16}" + "".join(f"{with_error(v):>15}" for v in values)] if same else []
-    return lines
-
-
-def main(command: list[str] | None = None) -> int:
-    """Train what is missing, store it, and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.cures", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--tables", action="store_true", help="train nothing")
-    options = parser.parse_args(command)
-    found = json.loads(FILE.read_text("utf-8")) if FILE.exists() else []
-    done = {(one["cure"], one["seed"]) for one in found}
-    for seed, cure in () if options.tables else ((seed, cure) for seed in SEEDS for cure in CURES):
-        if (cure, seed) not in done:
-            found.append(measure(cure, seed))
-            FILE.write_text("[\n" + ",\n".join(map(json.dumps, found)) + "\n]\n", "utf-8")
-    print(*table(found), sep="\n")
-    return 0
-
+TRAININGS = Trainings("cures", __doc__ or "", "cure", list(CURES), SEEDS, (*COLUMNS, "R"), measure)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(TRAININGS.main())

@@ -14,10 +14,7 @@ redrawing     how much the score of *owl* falls when the same drawing is shown b
               the owl: the group's reliance, which needs somebody who can draw the same thing in another light
 """
 
-import argparse
-import json
 import sys
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,13 +22,13 @@ from torch import Tensor
 
 import saliency_lib as sl
 from benchmarks.cures import OWL, as_model, drawn
-from benchmarks.shortcuts import EXAMPLES, SEEN, UNSEEN, answers, with_error
+from benchmarks.shortcuts import EXAMPLES, SEEN, UNSEEN, answers
+from benchmarks.trainings import Trainings
 from saliency_lib.auditing.examination import examine
 from saliency_lib.auditing.summary import summarize
 from saliency_lib.models.networks.companion_convnet import among_companions
 from saliency_lib.models.training import Recipe, train
 
-FILE = Path(__file__).resolve().parent.parent / "data" / "groups.json"
 LIGHT = torch.tensor([0.45, 0.5, 0.75]).view(-1, 1, 1)
 SHARES = {"tied": (0.95, 0.05), "apart": (0.5, 0.5)}
 SEEDS = range(5)
@@ -88,30 +85,7 @@ def measure(kind: str, seed: int) -> dict[str, Any]:
     return {"kind": kind, "seed": seed, **{key: round(value, 4) for key, value in own.items()}}
 
 
-def table(found: list[dict[str, Any]]) -> list[str]:
-    """Each number in percent, the lift as it is, with its standard error over the seeds."""
-    lines = [f"{'':8}" + "".join(f"{name:>15}" for name in COLUMNS)]
-    for kind in SHARES:
-        same = [one for one in found if one["kind"] == kind]
-        values = [[one[name] / (100 if name == "lift" else 1) for one in same] for name in COLUMNS]
-        lines += [f"{kind:8}" + "".join(f"{with_error(v):>15}" for v in values)] if same else []
-    return lines
-
-
-def main(command: list[str] | None = None) -> int:
-    """Train what is missing, store it, and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.groups", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--tables", action="store_true", help="train nothing")
-    options = parser.parse_args(command)
-    found = json.loads(FILE.read_text("utf-8")) if FILE.exists() else []
-    done = {(one["kind"], one["seed"]) for one in found}
-    for seed, kind in () if options.tables else ((seed, kind) for seed in SEEDS for kind in SHARES):
-        if (kind, seed) not in done:
-            found.append(measure(kind, seed))
-            FILE.write_text("[\n" + ",\n".join(map(json.dumps, found)) + "\n]\n", "utf-8")
-    print(*table(found), sep="\n")
-    return 0
-
+TRAININGS = Trainings("groups", __doc__ or "", "kind", list(SHARES), SEEDS, COLUMNS, measure, plain=("lift",))
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(TRAININGS.main())

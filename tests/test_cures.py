@@ -1,5 +1,7 @@
 """What is measured on cures, groups and clusters: each part by a slow or a planted case."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 import saliency_lib as sl
-from benchmarks import clusters, cures, groups
+from benchmarks import clusters, cures, groups, trainings
 from saliency_lib.models.networks.companion_convnet import MEAN, STD, CompanionConvNet
 
 
@@ -86,3 +88,25 @@ def test_two_planted_kinds_of_map_are_two_clusters() -> None:
     assert np.allclose(near, near.T)
     assert near[0, 1::2].sum() == 0
     assert near[0].sum() > 0
+
+
+def test_what_is_stored_is_not_trained_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(trainings, "DATA", tmp_path)
+    trained: list[tuple[str, int]] = []
+
+    def measure(kind: str, seed: int) -> dict[str, object]:
+        trained.append((kind, seed))
+        if len(trained) == 3:
+            raise KeyboardInterrupt
+        return {"kind": kind, "seed": seed, "right": 0.5 + 0.1 * seed, "lift": 3.0}
+
+    runs = trainings.Trainings("some", "", "kind", ["a", "b"], range(2), ["right", "lift"], measure, plain=["lift"])
+    with pytest.raises(KeyboardInterrupt):
+        runs.main([])
+    runs.main([])
+    assert trained == [("a", 0), ("b", 0), ("a", 1), ("a", 1), ("b", 1)]
+    assert capsys.readouterr().out.count("55.0 ±  5.0     3.0 ±  0.0") == 2
+    runs.main(["--tables"])
+    assert len(trained) == 5
