@@ -1,13 +1,15 @@
 """Networks to try things on, and how results are compared."""
 
 import copy
+import os
 import pickle
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 import torchvision.models
@@ -166,6 +168,19 @@ def says(error: BaseException) -> str:
     assert "\n" not in message
     assert len(message) < 300
     return message
+
+
+def fork(work: Callable[[], object]) -> int:
+    """The number of a process of its own, which does this and ends."""
+    pid = os.fork()
+    if pid == 0:
+        with suppress(BaseException):
+            torch.set_num_threads(1)
+            cv2.setNumThreads(0)  # threads do not survive a fork
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+            work()
+        os._exit(0)
+    return pid
 
 
 def judged(name: str, right: Any, wrong: list[tuple[Any, str]], **given: Any) -> None:

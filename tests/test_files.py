@@ -1,5 +1,6 @@
 """Files that people own: replaced whole or not at all, and never anything else than a file."""
 
+import itertools
 import os
 import resource
 import signal
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from helpers import says
+from helpers import fork, says
 
 import saliency_lib as sl
 from saliency_lib import files
@@ -155,11 +156,7 @@ def test_a_kill_at_any_moment_leaves_the_old_or_the_new_content(tmp_path: Path) 
     contents = [bytes([number]) * 300_000 for number in range(3)]
     path.write_bytes(contents[0])
     for attempt in range(10):
-        pid = os.fork()
-        if pid == 0:
-            while True:
-                for content in contents:
-                    files.write(path, content)
+        pid = fork(lambda: [files.write(path, content) for content in itertools.cycle(contents)])
         waited = threading.Event()
         waited.wait(0.01 + 0.007 * attempt)
         os.kill(pid, signal.SIGKILL)

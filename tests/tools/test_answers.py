@@ -5,6 +5,7 @@ import json
 import math
 import random
 import sys
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,9 +23,11 @@ sys.path.insert(0, str(ROOT / "_ext"))
 
 from finishing import answers
 
-NAMES = sorted(CHECKS._names())
-TABLES = {name: found for name in NAMES if (found := table(name))}
-ALONE = {name for name in NAMES if len(inspect.signature(CHECKS._load(name)).parameters) == 1}
+
+@cache
+def tables() -> dict[str, Table]:
+    """The table of each check that has one."""
+    return {name: found for name in sorted(CHECKS._names()) if (found := table(name))}
 
 
 def leaves(node: Node) -> int:
@@ -48,7 +51,7 @@ def walk(found: Table, draw: random.Random) -> list[float]:
 
 def tried(name: str, count: int) -> list[Any]:
     """Answers to an exercise: at the borders of its table, and anywhere."""
-    found, draw = TABLES[name], random.Random(name)
+    found, draw = tables()[name], random.Random(name)
     if not found.count:
         return ["".join(draw.choices("ABCD01", k=draw.randint(1, 3))) for _ in range(count)]
     return [*(walk(found, draw) for _ in range(count)), *([draw.uniform(-2, 2)] * found.count for _ in range(9))]
@@ -56,19 +59,19 @@ def tried(name: str, count: int) -> list[Any]:
 
 def test_each_check_that_needs_nothing_but_numbers_or_letters_has_a_table() -> None:
     # the answers to three are functions, and one takes its answer apart before it asks for numbers
-    assert ALONE - set(TABLES) == {"rule-few", "rule-own", "rule-passes", "taylor-two-pixels"}
-    assert set(TABLES) <= ALONE
+    alone = {name for name in CHECKS._names() if len(inspect.signature(CHECKS._load(name)).parameters) == 1}
+    assert alone - set(tables()) == {"rule-few", "rule-own", "rule-passes", "taylor-two-pixels"}
+    assert set(tables()) <= alone
 
 
-@pytest.mark.parametrize("name", TABLES)
-def test_a_table_says_what_the_check_says(name: str) -> None:
-    found = TABLES[name]
-    heard = set()
-    for answer in tried(name, 150):
-        assert verdict(found, answer) == said(name, answer), answer
-        heard.add(said(name, answer))
-    assert len(heard) > 1
-    assert found.says[0] == sl.check(name, object()).hint
+def test_a_table_says_what_the_check_says() -> None:
+    for name, found in tables().items():
+        heard = set()
+        for answer in tried(name, 150):
+            assert verdict(found, answer) == said(name, answer), (name, answer)
+            heard.add(said(name, answer))
+        assert len(heard) > 1, name
+        assert found.says[0] == sl.check(name, object()).hint, name
 
 
 def test_a_verdict_that_no_comparison_shows_is_found_or_refused() -> None:
@@ -116,16 +119,16 @@ def test_a_field_has_a_label_and_the_others_say_where_they_are_checked() -> None
 
 @in_a_browser
 def test_the_page_says_what_the_check_says(browser: Browser, tmp_path: Path) -> None:
-    seen = page("".join(cell(f'sl.check("{name}", answer)') for name in TABLES))
+    seen = page("".join(cell(f'sl.check("{name}", answer)') for name in tables()))
     answers.fields(seen)
     path = tmp_path / "page.html"
     path.write_text(str(seen.soup), "utf-8")
     browser.open(path.as_uri())
-    asked = {name: [(answer, said(name, answer)) for answer in tried(name, 25)] for name in TABLES}
+    asked = {name: [(answer, said(name, answer)) for answer in tried(name, 25)] for name in tables()}
     asked["where-sign"] += [("1/64", ""), ("0,015625", ""), ("(\u22121/64)", said("where-sign", -1 / 64))]
     asked["class-logs"] += [("1001, False", ""), ("1001; true", said("class-logs", (1001, True)))]
     asked["boxes-outside"] += [("c, b", said("boxes-outside", "BC"))]
-    asked["three-scores"] += [("1, 2", TABLES["three-scores"].says[0]), ("a b c", TABLES["three-scores"].says[0])]
+    asked["three-scores"] += [("1, 2", tables()["three-scores"].says[0]), ("a b c", tables()["three-scores"].says[0])]
     told = {
         name: [a if isinstance(a, str) else ", ".join(map(repr, a)) for a, _ in pairs] for name, pairs in asked.items()
     }
@@ -149,5 +152,5 @@ def test_a_table_is_small() -> None:
     def size(found: Table) -> int:
         return len(json.dumps([found.says, found.tree, found.words]))
 
-    assert sorted(map(size, TABLES.values()))[-2] < 2000
-    assert max(map(size, TABLES.values())) < 12_000
+    assert sorted(map(size, tables().values()))[-2] < 2000
+    assert max(map(size, tables().values())) < 12_000

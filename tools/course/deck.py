@@ -17,7 +17,7 @@ from bs4 import BeautifulSoup
 from nbformat import NotebookNode
 
 from tools.citations import Bibliography
-from tools.labels import labels
+from tools.labels import Label, labels
 from tools.markdown import Markdown
 from tools.project import BookError, Project
 from tools.quiz import Option
@@ -53,8 +53,7 @@ def decks(project: Project) -> dict[str, Path]:
 
 def deck(project: Project, path: Path) -> list[Slide]:
     """The slides of one file; raises BookError for a figure or a cell that no chapter has."""
-    works = Bibliography(project.root / "reference" / "references.bib")
-    markdown = Markdown(project, path, labels(project), works)
+    markdown = Markdown(project, path, *_known(project))
     return [_slide(text, markdown) for text in re.split(r"^---$", path.read_text("utf-8"), flags=re.MULTILINE)]
 
 
@@ -88,6 +87,12 @@ def _show(slide: Slide, picture: re.Match[str], markdown: Markdown) -> None:
     slide.table = "" if found else _table(cell)
     if not slide.pictures and not slide.table:
         raise BookError(f"{markdown.page.name} shows {picture['label']}, which has neither picture nor table.")
+
+
+@cache
+def _known(project: Project) -> tuple[dict[str, Label], Bibliography]:
+    """What references and citations of any deck lead to."""
+    return labels(project), Bibliography(project.root / "reference" / "references.bib")
 
 
 @cache
