@@ -143,14 +143,18 @@ class Browser:
         found = "result.violations.map((v) => `${v.id}: ${v.nodes.length} x ${v.nodes[0].html.slice(0, 150)}`)"
         return self.evaluate(f"axe.run(document, {options}).then((result) => {found})")
 
+    def load(self, address: str) -> None:
+        """Open a page and wait until it is loaded, whatever its scripts go on to do."""
+        self.events.clear()
+        self.call("Page.navigate", url=address)
+        # Nothing is asked before: a question that meets a change of the page's process is never answered.
+        while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
+            self.events.append(json.loads(self.socket.recv()))
+
     def open(self, address: str) -> Visit:
         """Open a page, wait until it, its math, its pictures and its widgets have settled, and tell what happened."""
         for place in ("about:blank", address):
-            self.events.clear()
-            self.call("Page.navigate", url=place)
-            # Nothing is asked before: a question that meets a change of the page's process is never answered.
-            while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
-                self.events.append(json.loads(self.socket.recv()))
+            self.load(place)
         for _ in range(600):
             if self.evaluate(f"document.readyState == 'complete' && location.href.startsWith({address!r})"):
                 break

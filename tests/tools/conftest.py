@@ -138,7 +138,8 @@ def write_library(root: Path) -> None:
 def link_assets(root: Path) -> None:
     """The real book's copies of what pages load, so that a tiny book fetches nothing."""
     if vendor.prepare(ROOT):
-        shutil.copytree(ROOT / ".cache" / "vendor", root / ".cache" / "vendor")
+        (root / ".cache").mkdir()
+        (root / ".cache" / "vendor").symlink_to(ROOT / ".cache" / "vendor")
 
 
 def make_book(root: Path) -> Project:
@@ -147,7 +148,7 @@ def make_book(root: Path) -> Project:
     for name in ("_config.yml", "requirements.txt"):
         shutil.copy(ROOT / name, root)
     for name in ("_ext", "_static"):
-        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        (root / name).symlink_to(ROOT / name)
     (root / "_toc.yml").write_text(
         "format: jb-book\nroot: intro\nparts:\n"
         "  - caption: Chapters\n    numbered: true\n    chapters:\n"

@@ -1,6 +1,5 @@
 """The labs with small networks in a real browser: these are the package's, and everybody can work the controls."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,13 +91,8 @@ def test_without_scripts_the_prepared_picture_is_seen(browser: Browser, folder: 
     place = f'<div class="lab" data-lab="box"><img src="lab/box.webp" alt="{ALTS["box"]}"></div>'
     (folder / "plain.html").write_text(PAGE.format(places=place), "utf-8")
     browser.call("Emulation.setScriptExecutionDisabled", value=True)
-    browser.events.clear()
-    browser.call("Page.navigate", url=(folder / "plain.html").as_uri())
-    for _ in range(100):
-        seen = browser.evaluate("document.images[0]?.complete ? document.images[0].naturalWidth : 0")
-        if seen:
-            break
-        time.sleep(0.1)
+    browser.load((folder / "plain.html").as_uri())
+    seen = browser.evaluate("document.images[0].naturalWidth")
     browser.call("Emulation.setScriptExecutionDisabled", value=False)
     assert seen > 300
     assert "lab.js" not in [Path(url).name for url in visit(browser.events).requests]

@@ -111,14 +111,16 @@ def test_a_rule_between_the_three(page: Browser, gate: float, slope: float) -> N
 
 def test_the_point_is_moved_by_keys_and_the_correlation_climbs(page: Browser) -> None:
     place = "document.querySelector('[data-lab=rulepad]')"
-    said = f"Number({place}.querySelector('.lab-facts').textContent.match(/maps: (\\\\d\\\\.\\\\d+)/)[1])".replace(
-        "\\\\", "\\"
-    )
-    corner = "new Promise((done) => {{ {place}.querySelectorAll('button')[{i}].click(); setTimeout(done, 2500); }})"
-    page.evaluate(corner.format(place=place, i=0))
-    gradient = page.evaluate(said)
-    page.evaluate(corner.format(place=place, i=2))
-    guided = page.evaluate(said)
+    walked = """new Promise((done) => {{
+      const place = {place}, facts = () => place.querySelector('.lab-facts').textContent;
+      const said = () => done(parseFloat(facts().split(': ').at(-1)));
+      const look = () => (facts().includes('{corner}') ? said() : setTimeout(look, 30));
+      place.querySelectorAll('button')[{i}].click();
+      look();
+    }})"""
+    page.evaluate(walked.format(place=place, i=1, corner="the DeconvNet"))
+    gradient = page.evaluate(walked.format(place=place, i=0, corner="the gradient"))
+    guided = page.evaluate(walked.format(place=place, i=2, corner="guided backpropagation"))
     model, images = sl.load_model("creature_convnet").to("cpu"), drawings()[:1]
     for rule, found in (("backprop", gradient), ("guided", guided)):
         maps = [sl.saliency_map(model, images, target, rule=rule)[0] for target in (0, 6)]

@@ -19,7 +19,7 @@ Edit = Callable[[Path, str, str], None]
 @pytest.fixture(scope="module")
 def built(small_site: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A copy of the tiny book, run and built, to be changed."""
-    return Project(shutil.copytree(small_site.root, tmp_path_factory.mktemp("site") / "book"))
+    return Project(shutil.copytree(small_site.root, tmp_path_factory.mktemp("site") / "book", symlinks=True))
 
 
 def page(project: Project, name: str) -> str:
@@ -37,7 +37,7 @@ def test_nothing_changed_nothing_is_done(built: Project, capsys: pytest.CaptureF
 def test_a_warning_fails_the_build_again_and_again_until_it_is_mended(
     built: Project, edit: Edit, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    book = Project(shutil.copytree(built.root, built.root.with_name("broken")))
+    book = Project(shutil.copytree(built.root, built.root.with_name("broken"), symlinks=True))
     edit(book.root / "intro.md", "It begins with", "It {ref}`begins <nowhere>` with")
     edit(book.root / "reference" / "glossary.md", "saliency map\n", "salience\n")
     with pytest.raises(BookError, match="not built cleanly"):

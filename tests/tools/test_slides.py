@@ -1,7 +1,6 @@
 """Slides: a deck for every chapter and for the evening; one sentence a slide, nothing cut, no answer on paper."""
 
 import re
-import time
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -113,8 +112,7 @@ def test_no_slide_overflows_and_all_can_be_read_at_the_back(browser: Browser, fo
     for name in DECKS:
         target = folder / f"{name}.html"
         target.write_text(slides.page("x", lecture_of(name)), "utf-8")
-        browser.call("Page.navigate", url=target.as_uri())
-        time.sleep(0.5)
+        browser.load(target.as_uri())
         wrong += [f"{name} {slide}" for slide in browser.evaluate(OVERFLOWING)]
     assert wrong == []
 
