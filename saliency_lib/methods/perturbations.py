@@ -114,13 +114,14 @@ class PerturbationMethod(Method):
     ) -> tuple[Tensor, Tensor]:
         inputs = images, *rows_of(self.held, list(rows))
         target, watch = settled(target, self.answer, torch.tensor(rows)), layers_of(target)
-        if differentiate:
-            seen = Recording(self.model, inputs, watch=watch, rule=self.rule, in_range=False)
-            S = seen.numbers(target)
-            return S.detach(), seen.gradient(S)
-        with evaluation_mode(self.model), torch.inference_mode(False), torch.no_grad():
-            S = select(ask(self.model, inputs, watch), target)
-            return S, torch.empty_like(S)
+        with evaluation_mode(self.model), torch.inference_mode(False):
+            if differentiate:
+                seen = Recording(self.model, inputs, watch=watch, rule=self.rule, in_range=False)
+                S = seen.numbers(target)
+                return S.detach(), seen.gradient(S)
+            with torch.no_grad():
+                S = select(ask(self.model, inputs, watch), target)
+                return S, torch.empty_like(S)
 
 
 def _singly(versions: Iterable[Tensor]) -> Iterator[Version]:

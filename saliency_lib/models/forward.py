@@ -28,9 +28,10 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
 
     Of several threads that use one model at a time, the last one to leave switches it back.
     """
-    modules = list(model.modules()) if isinstance(model, nn.Module) else []
     with _switching:
-        users, training = _switched.get(id(model), (0, [module for module in modules if module.training]))
+        users, training = _switched.get(id(model), (0, []))
+        if not users and isinstance(model, nn.Module):
+            training = [module for module in model.modules() if module.training]
         _switched[id(model)] = users + 1, training
         for module in training:
             module.training = False
