@@ -130,7 +130,7 @@ def test_same_padding_is_tensorflows(kernel: int, stride: tuple[int, int], group
 
 
 def test_activations_overwrite_only_what_nobody_has_seen(embedded: sl.Model) -> None:
-    """The convolution's own output goes, and the way back is the same; with a hook on either side it stays as it was."""
+    """The convolution's own output goes, and the way back is the same; with a hook on either side it stays."""
     block = embedded.get_submodule("network.blocks.1.0")
     conv, relu = block.get_submodule("depthwise"), block.get_submodule("bn2")
     x = torch.randn(1, 96, 8, 8, requires_grad=True)
