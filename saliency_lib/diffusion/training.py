@@ -1,6 +1,6 @@
 """How `creature_diffusion` was made: noise is added to drawings, and the network learns to tell it.
 
-    python -m saliency_lib.diffusion --out data/creature_diffusion.pt --kept FILE [--minutes 9]
+    python -m saliency_lib.diffusion --out data/creature_diffusion.pt --kept FILE [--minutes 30]
 
     loss = mean of (v - v_theta(alpha x_0 + sigma eps, t, words))^2,    v = alpha eps - sigma x_0
 
@@ -30,10 +30,11 @@ class DrawingRecipe:
     """How many drawings of each kind, how many steps of how many, and how fast."""
 
     drawings: int = 6000
-    steps: int = 1491
+    steps: int = 5000
     batch: int = 32
     rate: float = 1.5e-3
-    warm: int = 50
+    warm: int = 100
+    falling: float = 0.4
     dropped: float = 0.1
     memory: float = 0.998
     seed: int = 1
@@ -107,8 +108,9 @@ def advance(state: State, recipe: DrawingRecipe, drawn: list[tuple[Tensor, Tenso
 
 
 def pace(step: int, recipe: DrawingRecipe) -> float:
-    """The learning rate, as a share of the highest: it rises in a line, and stays."""
-    return min(1.0, (step + 1) / recipe.warm)
+    """The learning rate, as a share of the highest: it rises in a line, stays, and falls as half a cosine."""
+    left = (recipe.steps - step) / (recipe.falling * recipe.steps)
+    return min(1.0, (step + 1) / recipe.warm, (1 - math.cos(math.pi * min(1.0, left))) / 2)
 
 
 def train(
