@@ -1,6 +1,6 @@
 """How `creature_diffusion` was made: noise is added to drawings, and the network learns to tell it.
 
-    python -m saliency_lib.diffusion --out data/creature_diffusion.pt --kept FILE [--minutes 30]
+    python -m saliency_lib.diffusion --out data/creature_diffusion.pt --kept FILE [--minutes 25]
 
     loss = mean of (v - v_theta(alpha x_0 + sigma eps, t, words))^2,    v = alpha eps - sigma x_0
 
