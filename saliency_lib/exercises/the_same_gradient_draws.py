@@ -71,7 +71,7 @@ def diffusion_halfway(answer: Any, model: Diffusion, start: Tensor) -> None:
     drowned = mixed(2 * start - 1, fresh, torch.full((len(start),), 0.5))
 
     def alike(x: Tensor, said: str) -> bool:
-        return bool((answer - _on(model, x, said)).abs().mean() < 0.01)
+        return bool((answer - _on(model, x, said)).abs().mean() < 0.003)
 
     if alike(drowned, "the snail"):
         return
