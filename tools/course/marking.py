@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,8 +134,9 @@ def _asked(process: subprocess.Popen[str], one: Job, patience: float) -> Values 
     reader = threading.Thread(target=_listen, args=(process, sign, len(one["tests"]), found), daemon=True)
     reader.start()
     reader.join(patience)
-    if not reader.is_alive() and not found:
-        process.wait()
+    if not reader.is_alive() and not found:  # it ends, or has only closed what it would answer on
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
     return found[0] if found else None
 
 
