@@ -78,7 +78,8 @@ def test_studies_are_short_and_many() -> None:
 
 
 def test_an_unknown_study_is_named_with_all() -> None:
-    with pytest.raises(SaliencyError, match="cam-cell-is-its-place"):
+    first, *_, last = studies()
+    with pytest.raises(SaliencyError, match=f"{first}.*{last}"):
         find_study("saliency-in-object")
     with pytest.raises(SaliencyError, match="direction"):
         study("higher")
