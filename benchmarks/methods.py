@@ -190,8 +190,6 @@ def report_equal_error() -> int:
     def error(shares: Tensor, _: Tensor, __: int, name: str) -> float:
         return ((shares - exact(name)).norm() / exact(name).norm()).item()
 
-    for name in PHOTOS[:3]:
-        exact(name)
     ratio = to_equal_error(f"a completeness gap of {GAP:.0%}", "adaptive", gap, GAP)
     print(f"limit {ERROR_LIMIT}{'  missed' if ratio > ERROR_LIMIT else ''}")
     to_equal_error(f"an error of the shares of {ERROR:.0%}", "graded", error, ERROR)

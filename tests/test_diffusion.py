@@ -218,8 +218,13 @@ def test_the_recipe_trains_and_a_training_in_pieces_is_the_same(tmp_path: Path) 
     assert any(not torch.equal(values, whole[name]) for name, values in untrained.items())
 
 
-def test_the_pace_rises_and_stays() -> None:
-    assert [pace(at, DrawingRecipe(warm=10)) for at in (0, 9, 500)] == [0.1, 1, 1]
+def test_the_pace_rises_stays_and_falls_to_nothing() -> None:
+    recipe = DrawingRecipe(steps=1000, warm=10, falling=0.4)
+    assert [pace(at, recipe) for at in (0, 9, 500, 600)] == [0.1, 1, 1, 1]
+    falling = [pace(at, recipe) for at in range(600, 1001)]
+    assert falling == sorted(falling, reverse=True)
+    assert falling[200] == pytest.approx(0.5)
+    assert falling[-1] == 0
 
 
 def test_what_it_draws_is_what_was_said(model: sl.Diffusion) -> None:

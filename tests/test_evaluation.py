@@ -3,14 +3,15 @@
 import json
 import os
 import resource
-import socket
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 import torch
-from helpers import fork, says
+from helpers import says
 from PIL import Image
 
 import saliency_lib as sl
@@ -82,6 +83,19 @@ def spoiled(tmp_path: Path) -> Path:
 
 def command(data: Path, out: Path, *more: str) -> list[str]:
     return ["evaluate", "--ilsvrc", str(data), "--out", str(out), "--summary", str(out.with_suffix(".json")), *more]
+
+
+def start(*arguments: str, processes: int = 0, **options: object) -> subprocess.Popen[str]:
+    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes else []
+    return subprocess.Popen(
+        [sys.executable, *torchrun, "-m", "saliency_lib", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        **options,  # type: ignore[call-overload]
+    )
 
 
 def run_to_the_end(data: Path, out: Path, *more: str) -> bytes:
@@ -205,23 +219,15 @@ def test_a_limit_can_be_raised_and_gives_what_was_given_at_once(
 
 
 def test_two_processes_give_the_same_to_the_last_digit(
-    data: Path, tmp_path: Path, quick: tuple[bytes, str], monkeypatch: pytest.MonkeyPatch, capfd
+    data: Path, tmp_path: Path, uninterrupted: tuple[bytes, str]
 ) -> None:
-    """Started as torchrun starts them: by what it says in their surroundings."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    out, pids = tmp_path / "r.jsonl", []
-    for rank in range(2):
-        where = {"RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        with monkeypatch.context() as patch:
-            for name, value in where.items():
-                patch.setenv(name, str(value))
-            pids.append(fork(lambda: main(command(data, out, *QUICK))))
-    for pid in pids:
-        os.waitpid(pid, 0)
-    assert capfd.readouterr().out.count(f"{FAST} on 14 images") == 1
-    assert out.read_bytes() == quick[0]
-    assert out.with_suffix(".json").read_text() == quick[1]
+    out = tmp_path / "r.jsonl"
+    process = start(*command(data, out, "--batch-size", "3"), processes=2)
+    shown, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert shown.count("object-map on 14 images") == 1
+    assert out.read_bytes() == uninterrupted[0]
+    assert out.with_suffix(".json").read_text() == uninterrupted[1]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r.json", "r.jsonl", "r.jsonl.lock"]
 
 

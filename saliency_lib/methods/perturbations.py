@@ -114,7 +114,7 @@ class PerturbationMethod(Method):
     ) -> tuple[Tensor, Tensor]:
         inputs = images, *rows_of(self.held, list(rows))
         target, watch = settled(target, self.answer, torch.tensor(rows)), layers_of(target)
-        with evaluation_mode(self.model), torch.inference_mode(False):
+        with evaluation_mode(self.model), torch.inference_mode(False):  # out here, so that it is switched once
             if differentiate:
                 seen = Recording(self.model, inputs, watch=watch, rule=self.rule, in_range=False)
                 S = seen.numbers(target)

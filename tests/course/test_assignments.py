@@ -168,8 +168,9 @@ def test_a_loop_or_a_dead_process_costs_its_own_problem_alone(tmp_path: Path) ->
     dead, alive = values([job(one, "a", "import os; os._exit(3)", (), 0), job(one, "b", "b = 1", (), 0)])
     assert "ended by itself" in dead[0][1]
     assert alive == [["value", 1]]
-    for waiting in ("", "import os; os.closerange(1, 99); "):  # the second one cannot answer any more
-        (late,) = values([job(one, "a", f"{waiting}import time; time.sleep(99)", (), 0)], patience=5)
+    # the second one cannot answer any more
+    for endless in ("while True: pass", "import os, time; os.closerange(1, 99); time.sleep(99)"):
+        (late,) = values([job(one, "a", endless, (), 0)], patience=5)
         assert "did not end" in late[0][1]
 
 

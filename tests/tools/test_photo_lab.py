@@ -80,24 +80,18 @@ def noise(count: int, seed: int = 1) -> np.ndarray:
     return np.sqrt(-2 * np.log(1 - u[::2])) * np.cos(2 * np.pi * u[1::2])
 
 
-def quick(model: sl.Model, image: torch.Tensor, target: int) -> dict[str, torch.Tensor]:
-    """By the package, the maps that need one pass."""
-    return {
-        "cam": spread(sl.grad_cam(model, image, target), 224, shift=cell_shift(), smoothing=0)[0],
-        "gradient": sl.saliency_map(model, image, target)[0],
-        "guided": sl.saliency_map(model, image, target, rule="guided")[0],
-        "deconvnet": sl.saliency_map(model, image, target, rule="deconvnet")[0],
-    }
-
-
-def slow(model: sl.Model, image: torch.Tensor, target: int) -> dict[str, torch.Tensor]:
-    """And those that need many."""
+def expected(model: sl.Model, image: torch.Tensor, target: int) -> dict[str, torch.Tensor]:
+    """Each method's map by the package."""
     e = torch.from_numpy(noise(16 * image.numel())).float().reshape(16, *image.shape)
     noisy = (image + 0.15 * (image.max() - image.min()) * e).flatten(0, 1).requires_grad_()
     score = model.network((noisy - model.mean) / model.std)[:, target].sum()
     smooth = torch.autograd.grad(score, noisy)[0].mean(0)
     graded = sl.integrated_gradients(model, image, target, steps=16, progress=False)
     return {
+        "cam": spread(sl.grad_cam(model, image, target), 224, shift=cell_shift(), smoothing=0)[0],
+        "gradient": sl.saliency_map(model, image, target)[0],
+        "guided": sl.saliency_map(model, image, target, rule="guided")[0],
+        "deconvnet": sl.saliency_map(model, image, target, rule="deconvnet")[0],
         "smoothgrad": smooth.abs().amax(0),
         "integrated": graded[0].abs().amax(0),
         "occlusion": sl.occlusion(model, image, target, progress=False)[0].clamp(min=0),
@@ -105,7 +99,6 @@ def slow(model: sl.Model, image: torch.Tensor, target: int) -> dict[str, torch.T
 
 
 def test_scores_and_all_seven_maps_are_the_package_s(browser: Browser, loaded: str) -> None:
-    """From a disk all; over http, where the same passes run in threads, those of one pass."""
     model = sl.load_model().to("cpu")
     for name in PHOTOS:
         bring(browser, f"photo={name}")
@@ -120,8 +113,7 @@ def test_scores_and_all_seven_maps_are_the_package_s(browser: Browser, loaded: s
         target = int(scores.argmax())
         assert browser.evaluate("lab.photo.state.target") == target
         worst = {}
-        given, many = (model, image, target), loaded.startswith("file")
-        for method, M in (quick(*given) | (slow(*given) if many else {})).items():
+        for method, M in expected(model, image, target).items():
             change(browser, f"{{ method: '{method}' }}")
             worst[method] = relative(found(browser), M)
         print(f"\n{loaded[:4]}, {name}, relative L2: { {key: float(f'{value:.1e}') for key, value in worst.items()} }")

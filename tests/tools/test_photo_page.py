@@ -150,7 +150,7 @@ def test_a_bad_file_is_one_sentence_and_nothing_is_lost(browser: Browser, name: 
 
 def test_everybody_can_read_and_reach_the_photo_lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> None:
     bring(browser, STATES[1])
-    for width, theme in ((1280, "light"), (390, "dark")):
+    for width, theme in ((1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")):
         browser.look(width, 800, theme)
         browser.evaluate(f"document.documentElement.dataset.theme = '{theme}'; dispatchEvent(new Event('resize'))")
         assert browser.evaluate("document.documentElement.scrollWidth") <= width
