@@ -38,8 +38,6 @@ def test_there_are_recipes_and_each_of_another_kind_says_its_worth() -> None:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("page", "title"), RECIPES, ids=[title for _, title in RECIPES])
 def test_a_recipe_runs(page: str, title: str) -> None:
-    if "from diffusers" in sections(page)[title]:
-        pytest.importorskip("diffusers")
     names: dict[str, object] = {}
     before = [*blocks(page[: page.index("## ")]), *["import torchvision, timm"] * (page is OWN)]
     if title == "One filter inside":  # the only one that goes on where the one above it ends
