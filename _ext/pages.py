@@ -7,7 +7,7 @@ one subject and hands on its `STEPS`, functions that change a page in place.
 from pathlib import Path
 from typing import Any
 
-from finishing import access, answers, cite, code, dark, download, folds, head, icons, pictures, sections, terms, unused
+from finishing import access, answers, cite, dark, download, folds, head, icons, pictures, sections, terms, unused
 from finishing.page import Page
 from sphinx.application import Sphinx
 
@@ -18,7 +18,6 @@ STEPS = (
     *folds.STEPS,
     *answers.STEPS,
     *access.STEPS,
-    *code.STEPS,
     *pictures.STEPS,
     *dark.STEPS,
     *download.STEPS,

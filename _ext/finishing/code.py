@@ -2,25 +2,16 @@
 
 import re
 
-from bs4 import BeautifulSoup
-
-from finishing.page import FORMATTER, Page
-
 INDENT = re.compile(r"(?:<span[^>]*>|</span>)*( *)")
+# What a cell printed, `myst-ansi`, may be a table, whose columns have to stay below each other.
+LISTING = re.compile(
+    r'(<div class="(?:(?!myst-ansi)[^"])*"><div class="highlight"><pre>)(?:<span></span>)?(.*?)\n*(</pre>)', re.DOTALL
+)
 
 
-def lines(page: Page) -> None:
-    """Wrap each line of each listing in an element that knows how far in it begins."""
-    for listing in page.article.select(".highlight pre"):
-        if "myst-ansi" in " ".join(listing.parent.parent.get("class", []) if listing.parent.parent else []):
-            continue  # what a cell printed may be a table, whose columns have to stay below each other
-        text = listing.decode_contents(formatter=FORMATTER).removeprefix("<span></span>").rstrip("\n")
-        wrapped = "".join(line(part) for part in text.split("\n"))
-        # Parsed inside its element, or the parser would take indentation for nothing.
-        fresh = BeautifulSoup(f"<pre>{wrapped}</pre>", "html.parser").pre
-        assert fresh is not None
-        listing.clear()
-        listing.extend(list(fresh.children))
+def wrapped(text: str) -> str:
+    """A page's text; each line of each listing is an element that knows how far in it begins."""
+    return LISTING.sub(lambda found: found[1] + "".join(map(line, found[2].split("\n"))) + found[3], text)
 
 
 def line(text: str) -> str:
@@ -29,6 +20,3 @@ def line(text: str) -> str:
     indent = len(found[1]) if found else 0
     style = f' style="--in:{indent}"' if indent else ""
     return f'<span class="line"{style}>{text}\n</span>'
-
-
-STEPS = (lines,)

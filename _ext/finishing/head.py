@@ -12,19 +12,19 @@ LONGEST = 200
 CARD = "_static/card.jpg"
 INDICES = frozenset({"genindex", "search"})
 
-# A script or style sheet by a part of its address, and what has to be on a page that loads it.
+# A script or style sheet by a part of its address, and how the class begins of what has to be on a page that loads it.
 NEEDED_BY = {
-    "/mathjax": ".math",
-    "togglebutton.": ".toggle, .admonition.dropdown",
-    "clipboard.": ".highlight pre",
-    "copybutton.": ".highlight pre",
-    "design-tabs.": ".sd-tab-set",
-    "sphinx-design.": '[class*="sd-"]',
-    "/mystnb.": ".cell",
-    "/proof.": ".proof",
-    "/exercise.": ".exercise, .solution",
-    "fontawesome.js": "no-page",  # the style sheet alone shows every icon
-    "js/all.min.js": "no-page",
+    "/mathjax": "math",
+    "togglebutton.": ("toggle", "dropdown"),
+    "clipboard.": "highlight",
+    "copybutton.": "highlight",
+    "design-tabs.": "sd-tab-set",
+    "sphinx-design.": "sd-",
+    "/mystnb.": "cell",
+    "/proof.": "proof",
+    "/exercise.": ("exercise", "solution"),
+    "fontawesome.js": (),  # the style sheet alone shows every icon
+    "js/all.min.js": (),
 }
 # Loaded at once, because scripts in the page use it.
 AT_ONCE = "documentation_options.js"
@@ -32,19 +32,21 @@ AT_ONCE = "documentation_options.js"
 
 def needless(page: Page) -> None:
     """Drop what this page has no use for, and let the other scripts wait until it is read."""
+    classes = {name for element in page.article.find_all(class_=True) for name in element["class"]}
+    unused = [part for part, need in NEEDED_BY.items() if not any(name.startswith(need) for name in classes)]
     for element in page.soup.select("link[href], script[src]"):
         address = str(element.get("href") or element.get("src"))
         if element.get("rel") == ["preload"] and "fontawesome" in address:
             element.decompose()  # in a way that browsers refuse for pages opened as files
-        elif any(part in address and not page.article.select_one(need) for part, need in NEEDED_BY.items()):
+        elif any(part in address for part in unused):
             element.decompose()
         elif element.name == "script" and AT_ONCE not in address:
             element["defer"] = "defer"
     for extra in page.soup.select('meta[name="viewport"]')[1:]:
         extra.decompose()
-    mathless = not page.article.select_one(".math")
-    for script in page.soup.find_all("script", string=re.compile(r"window\.MathJax\s*=")) if mathless else ():
-        script.decompose()
+    if "math" not in classes:
+        for script in page.soup.find_all("script", string=re.compile(r"window\.MathJax\s*=")):
+            script.decompose()
 
 
 def description(page: Page) -> str:

@@ -10,6 +10,8 @@ from bs4.dammit import EntitySubstitution
 from bs4.formatter import HTMLFormatter
 from sphinx.application import Sphinx
 
+from finishing import code
+
 
 class Formatter(HTMLFormatter):
     """Attributes in the order in which they were written."""
@@ -27,7 +29,7 @@ class Page:
 
     def __init__(self, app: Sphinx, path: Path) -> None:
         self.path, self.site, self.root, self.config = path, Path(app.outdir), Path(app.srcdir), app.config
-        self.soup = BeautifulSoup(path.read_text("utf-8"), "html.parser")
+        self.soup = BeautifulSoup(code.wrapped(path.read_text("utf-8")), "html.parser")
 
     @cached_property
     def name(self) -> str:

@@ -67,17 +67,17 @@ def tight(text: str) -> str:
 
 
 def sections(page: Page) -> Iterator[Section]:
-    """The sections of a page, from a copy of it that holds no code."""
-    copy = type(page.soup)(str(page.article), "html.parser")
-    for element in copy.select(LEFT_OUT):
+    """The sections of a page, which loses its code and what else is not searched."""
+    article = page.article
+    for element in article.select(LEFT_OUT):
         if not element.decomposed:
             element.decompose()
-    top = copy.select_one("h1")
+    top = article.select_one("h1")
     trail = NUMBER.sub("", plain(top)) if top else ""
     if page.name.startswith("reference/glossary"):
-        yield from terms(page, copy, trail)
-    yield from names(page, copy, trail)
-    for heading in copy.select("section[id] > :is(h1, h2, h3, h4)"):
+        yield from terms(page, article, trail)
+    yield from names(page, article, trail)
+    for heading in article.select("section[id] > :is(h1, h2, h3, h4)"):
         section = heading.parent
         assert section is not None
         title = NUMBER.sub("", plain(heading))
@@ -101,37 +101,37 @@ def own_text(section: Tag) -> str:
     return tight(" ".join(parts))
 
 
-def terms(page: Page, copy: Tag, trail: str) -> Iterator[Section]:
+def terms(page: Page, article: Tag, trail: str) -> Iterator[Section]:
     """The terms of a glossary, which leave the page's own section empty."""
-    for term in copy.select("dl.glossary > dt[id]"):
+    for term in article.select("dl.glossary > dt[id]"):
         meaning = term.find_next_sibling("dd")
         yield Section(page.name, str(term["id"]), plain(term), trail, plain(meaning) if meaning else "", "term")
-    for listing in copy.select("dl.glossary"):
+    for listing in article.select("dl.glossary"):
         listing.decompose()
 
 
-def names(page: Page, copy: Tag, trail: str) -> Iterator[Section]:
+def names(page: Page, article: Tag, trail: str) -> Iterator[Section]:
     """The package's names, with the first paragraph of what is said of them."""
-    for name in copy.select("dt.sig[id]"):
+    for name in article.select("dt.sig[id]"):
         said = name.find_next_sibling("dd")
         first = said.find("p") if said else None
         yield Section(page.name, str(name["id"]), str(name["id"]), trail, plain(first) if first else "", "name")
-    for listing in copy.select("dl.py"):
+    for listing in article.select("dl.py"):
         if not listing.decomposed:
             listing.decompose()
 
 
-def attach(found: list[Section], pages: Iterable[Page]) -> None:
+def attach(found: list[Section], synonyms: dict[str, tuple[str, str]]) -> None:
     """Give the sections their synonyms."""
-    asked = {word: (page, pattern) for page, word, pattern in meant(pages)} | SYNONYMS
-    for word, (page, pattern) in asked.items():
+    for word, (page, pattern) in (synonyms | SYNONYMS).items():
         parts = [s for s in found if s.page.endswith(page) and s.kind == "text"]
         if parts and (best := max(parts, key=lambda s: s.said(pattern))).said(pattern) > (0, 0):
             best.words.append(word)
 
 
-def meant(pages: Iterable[Page]) -> Iterator[tuple[str, str, str]]:
-    """For each term whose meaning leads to a chapter: that page, the term, and what to look for there."""
+def meant(pages: Iterable[Page]) -> dict[str, tuple[str, str]]:
+    """The terms whose meaning leads to a chapter: that page, and what to look for there."""
+    found = {}
     for page in pages:
         if not page.name.startswith("reference/glossary"):
             continue
@@ -139,14 +139,19 @@ def meant(pages: Iterable[Page]) -> Iterator[tuple[str, str, str]]:
             meaning, word = term.find_next_sibling("dd"), "".join(term.find_all(string=True, recursive=False)).strip()
             for link in meaning.select('a[href*="chapters/"]') if isinstance(meaning, Tag) else ():
                 name = str(link["href"]).split("/")[-1].partition(".html")[0]
-                yield f"chapters/{name}", word, re.escape(word)
+                found[word] = f"chapters/{name}", re.escape(word)
+    return found
 
 
 def write(site: Path, pages: list[Page]) -> None:
-    """Lay the sections and the script that searches them beside the site, and let the page of the search load them."""
+    """Lay the sections and the script that searches them beside the site, and let the page of the search load them.
+
+    The pages are used up: they have to be written by now.
+    """
     read = [page for page in pages if page.name not in ("index", "search", "genindex")]
+    synonyms = meant(read)
     found = [section for page in read for section in sections(page)]
-    attach(found, read)
+    attach(found, synonyms)
     rows = [[s.page, s.anchor, s.title, s.trail, s.text, s.kind, s.words] for s in found if s.text or s.words]
     text = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
     (site / "sections.js").write_text(f"globalThis.bookSections = {text};\n", "utf-8", newline="\n")

@@ -13,7 +13,7 @@ from tools.project import ROOT
 
 sys.path.insert(0, str(ROOT / "_ext"))
 
-from finishing import dark, folds, sections
+from finishing import code, dark, folds, sections
 
 
 def page(html: str, name: str = "chapters/01_first") -> SimpleNamespace:
@@ -101,6 +101,18 @@ def test_frames_of_a_player_get_dark_paper_as_figures_do(tmp_path: Path) -> None
     assert not photo.has_attr("data-dark")
 
 
+def test_each_line_of_code_knows_how_far_in_it_begins() -> None:
+    before, after = '<div class="{} notranslate"><div class="highlight"><pre>', "</pre></div></div>"
+    text = '<span></span><span class="k">def</span> f():\n    <span class="k">pass</span>\n'
+    listing, printed = before.format("highlight-ipython3"), before.format("output stream highlight-myst-ansi")
+    found = code.wrapped(f"<p>a</p>{listing}{text}{after}<p>b</p>{printed}{text}{after}")
+    assert found == (
+        f'<p>a</p>{listing}<span class="line"><span class="k">def</span> f():\n</span>'
+        f'<span class="line" style="--in:4">    <span class="k">pass</span>\n</span>'
+        f"{after}<p>b</p>{printed}{text}{after}"
+    )
+
+
 def test_sections_hold_the_text_between_headings_and_no_code() -> None:
     seen = page(
         "<section id='top'><h1><span class='section-number'>4. </span>Maps</h1><p>First ( a ) words.</p>"
@@ -111,7 +123,7 @@ def test_sections_hold_the_text_between_headings_and_no_code() -> None:
     assert found["top"].text == "First (a) words."
     assert (found["why"].title, found["why"].trail, found["why"].text) == ("Why", "Maps", "The rule, g.")
     assert [found[name].kind for name in ("top", "why", "exercises")] == ["text", "text", "aside"]
-    sections.attach(list(found.values()), [])
+    sections.attach(list(found.values()), {})
     assert found["why"].words == []
 
 
@@ -126,5 +138,5 @@ def test_a_term_is_a_synonym_of_the_section_that_speaks_of_it_most() -> None:
         sections.Section("chapters/01_first", "b", "Second", "Maps", "gate after gate"),
         sections.Section("chapters/02_second", "c", "Third", "Maps", "gate gate gate"),
     ]
-    sections.attach(found, [glossary])
+    sections.attach(found, sections.meant([glossary]))
     assert [each.words for each in found] == [[], ["gate"], []]
