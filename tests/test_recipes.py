@@ -39,7 +39,7 @@ def test_there_are_recipes_and_each_of_another_kind_says_its_worth() -> None:
 @pytest.mark.parametrize(("page", "title"), RECIPES, ids=[title for _, title in RECIPES])
 def test_a_recipe_runs(page: str, title: str) -> None:
     names: dict[str, object] = {}
-    before = [*blocks(page[: page.index("## ")]), *["import torchvision, timm"] * (page is OWN)]
+    before = blocks(page[: page.index("## ")])
     if title == "One filter inside":  # the only one that goes on where the one above it ends
         before += blocks(sections(page)["Which layer?"])
     with torch.random.fork_rng(devices=[]):

@@ -1,5 +1,6 @@
 """Studies: what they claim, how they are run through interruptions and bad photographs, and what is stored of them."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,17 @@ def test_what_needs_boxes_says_so(tmp_path: Path) -> None:
         run_study("saliency-on-object", tmp_path / "r.jsonl", folder=str(folder), models=["creature_convnet"])
     with pytest.raises(SaliencyError, match="second network"):
         run_study("networks-agree-less-than-classes", tmp_path / "r.jsonl", models=["creature_convnet"])
+
+
+def test_all_says_which_do_not_fit(bright: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    boxed = dataclasses.replace(bright, name="in-a-box", masks=True)
+    few = {"brightness": bright, "in-a-box": boxed}
+    for module in ("run.all_studies", "study.studies"):
+        monkeypatch.setattr(f"saliency_lib.studies.{module}", lambda: few)
+    assert cli.main(["study", "all", str(photos(tmp_path / "photos", 2))]) == 0
+    said = capsys.readouterr().out
+    assert "not asked, since they do not fit" in said
+    assert said.rstrip().endswith("  in-a-box")
 
 
 def test_a_study_goes_on_where_it_was_killed(bright: Study, tmp_path: Path) -> None:

@@ -53,6 +53,10 @@ def run_study_command(options: argparse.Namespace) -> None:
     if found is None:
         return
     print(table(found))
+    left_out = [name for name in studies() if name not in found] if options.name == "all" else []
+    if left_out:
+        print("\nnot asked, since they do not fit these pictures or networks (each says why if asked by name):")
+        print("  " + ", ".join(left_out))
     broken = {name: reason for one in found.values() for name, reason in one["broken"].items()}
     if broken:
         print(f"\n{len(broken)} could not be used by some study:")

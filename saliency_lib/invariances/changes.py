@@ -115,6 +115,8 @@ def _reversed(x: Tensor) -> Tensor:
 
 
 def _in_another_order(asked: Asked) -> Asked:
+    if len(asked.images) == 1:
+        raise SaliencyError("one image has one order")
     return asked._replace(images=asked.images.flip(0))
 
 
@@ -282,6 +284,8 @@ def _last_map(asked: Asked) -> str:
 
 def _single(asked: Asked) -> Asked:
     """Single precision."""
+    if asked.images.dtype == torch.float32:
+        raise SaliencyError("the images are in single precision")
     return asked._replace(model=copy.deepcopy(asked.model).float(), images=asked.images.float())
 
 
