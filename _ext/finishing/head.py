@@ -12,19 +12,19 @@ LONGEST = 200
 CARD = "_static/card.jpg"
 INDICES = frozenset({"genindex", "search"})
 
-# A script or style sheet by a part of its address, and how the class begins of what has to be on a page that loads it.
+# A script or style sheet by a part of its address, and the classes of which a page has one that needs it.
 NEEDED_BY = {
-    "/mathjax": "math",
-    "togglebutton.": ("toggle", "dropdown"),
-    "clipboard.": "highlight",
-    "copybutton.": "highlight",
-    "design-tabs.": "sd-tab-set",
-    "sphinx-design.": "sd-",
-    "/mystnb.": "cell",
-    "/proof.": "proof",
-    "/exercise.": ("exercise", "solution"),
-    "fontawesome.js": (),  # the style sheet alone shows every icon
-    "js/all.min.js": (),
+    "/mathjax": {"math"},
+    "togglebutton.": {"toggle", "dropdown"},
+    "clipboard.": {"highlight"},
+    "copybutton.": {"highlight"},
+    "design-tabs.": {"sd-tab-set"},
+    "sphinx-design.": {"sd-"},
+    "/mystnb.": {"cell"},
+    "/proof.": {"proof"},
+    "/exercise.": {"exercise", "solution"},
+    "fontawesome.js": set[str](),  # the style sheet alone shows every icon
+    "js/all.min.js": set[str](),
 }
 # Loaded at once, because scripts in the page use it.
 AT_ONCE = "documentation_options.js"
@@ -33,7 +33,8 @@ AT_ONCE = "documentation_options.js"
 def needless(page: Page) -> None:
     """Drop what this page has no use for, and let the other scripts wait until it is read."""
     classes = {name for element in page.article.find_all(class_=True) for name in element["class"]}
-    unused = [part for part, need in NEEDED_BY.items() if not any(name.startswith(need) for name in classes)]
+    classes |= {name[:3] for name in classes if name.startswith("sd-")}
+    unused = [part for part, need in NEEDED_BY.items() if not need & classes]
     for element in page.soup.select("link[href], script[src]"):
         address = str(element.get("href") or element.get("src"))
         if element.get("rel") == ["preload"] and "fontawesome" in address:
