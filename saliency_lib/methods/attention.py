@@ -169,20 +169,8 @@ def attention_lrp(model: nn.Module, images: Images, target: Target = None) -> Te
 
 LINEAR = {
     *("Add", "Sub", "Neg", "Cat", "Sum", "Mean", "Addmm", "Mm", "Mv", "Addmv", "Convolution", "AvgPool2D"),
-    *(
-        "Alias",
-        "View",
-        "UnsafeView",
-        "ReshapeAlias",
-        "Permute",
-        "Transpose",
-        "T",
-        "Clone",
-        "Expand",
-        "Squeeze",
-        "Unsqueeze",
-    ),
-    *("Select", "Slice", "Split", "Unbind", "Index", "Gather", "Repeat", "Stack", "ToCopy", "Relu"),
+    *("Alias", "View", "UnsafeView", "ReshapeAlias", "Permute", "Transpose", "T", "Clone", "Expand", "Squeeze"),
+    *("Unsqueeze", "Select", "Slice", "Split", "Unbind", "Index", "Gather", "Repeat", "Stack", "ToCopy", "Relu"),
     *("Softmax", "SafeSoftmax", "Mul", "Div"),
 }
 """What goes back as the gradient does, by the names of its nodes."""
