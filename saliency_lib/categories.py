@@ -118,7 +118,7 @@ def _texts(what: str, words: Sequence[str]) -> tuple[str, ...]:
 
 @cache
 def imagenet_categories() -> Categories:
-    """The 1000 classes of ILSVRC-2012, which every network in `load_model` scores."""
+    """The 1000 classes of ILSVRC-2012, which EfficientNet-Lite and torchvision's networks score."""
     text = (importlib.resources.files("saliency_lib.data") / "imagenet_classes.tsv").read_text("utf-8")
     rows = [line.split("\t") for line in text.splitlines()[1:]]
     return Categories(

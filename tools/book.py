@@ -2,7 +2,7 @@
 
 book       run stale chapters again, build the site, say where it is      (make book)
 test       every test, and every chapter that did not pass here as it is   (make test)    [--all]
-serve      the same as book, then show the site to this machine           (make serve)
+serve      the same as book, then show the site to this machine           (make serve)   [--port N]
 refresh    run stale chapters again            [CHAPTER ...] [--force] [--timeout SECONDS]
 store      compute again, and keep, what takes minutes in a chapter  [CHAPTER ...] [--timeout SECONDS]
 colab      write the notebooks that Colab opens

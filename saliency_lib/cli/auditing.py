@@ -11,7 +11,10 @@ from saliency_lib.methods.method import method_names
 def add_audit(command: argparse.ArgumentParser) -> None:
     """Which folder, which network, which question."""
     command.add_argument(
-        "folder", type=Path, metavar="DIR", help="photos, each with NAME.object.png, NAME.shortcut.png"
+        "folder",
+        type=Path,
+        metavar="DIR",
+        help="photos; beside NAME.jpg, of its size, NAME.object.png and NAME.shortcut.png: white where it is",
     )
     command.add_argument("--out", required=True, type=Path, metavar="FILE.html", help="where to write the report")
     command.add_argument(

@@ -65,7 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", required=True)
     _add_saliency(commands.add_parser("saliency", help="print the top five classes of a photo and draw a map"))
-    _add_localize(commands.add_parser("localize", help="draw a box around the object of a class, and its mask"))
+    _add_localize(
+        commands.add_parser("localize", help="draw a box around the object of a class, and the map that led to it")
+    )
     _add_evaluate(
         commands.add_parser(
             "evaluate",
@@ -116,7 +118,9 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
     add_train(commands.add_parser("train", help="train one of the package's own networks anew"))
-    models = commands.add_parser("models", help="list the networks that are available here and now")
+    models = commands.add_parser(
+        "models", help="list every network, and whether it is installed, cached, or needs a download"
+    )
     models.set_defaults(run=run_models)
     return parser
 

@@ -14,13 +14,13 @@ from saliency_lib.errors import SaliencyError
 
 def add_study(command: argparse.ArgumentParser) -> None:
     """Which study, on what, and where the results go."""
-    command.add_argument("name", nargs="?", metavar="NAME", help="a study, or all")
+    command.add_argument("name", nargs="?", metavar="NAME", help="a study, or all that fit FOLDER")
     command.add_argument(
         "folder",
         nargs="?",
         default="photos",
         metavar="FOLDER",
-        help="photos, or ILSVRC CLS-LOC in its layout (default: the sample photos)",
+        help="photos, ILSVRC CLS-LOC in its layout, or creatures: drawings (default: the sample photos)",
     )
     command.add_argument("--list", action="store_true", help="print every study with its stored results")
     command.add_argument("--model", nargs="+", metavar="NAME", help="the networks (default: the study's own)")

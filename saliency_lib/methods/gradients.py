@@ -103,7 +103,7 @@ def top_class_maps(
     One forward pass is shared by k backward passes; the maps equal `saliency_map` with each class as the target. Of a
     network that gives plain numbers these are the first k.
 
-    `image` is (1, C, H, W); errors as in `input_gradient`. Chapter 3 teaches it.
+    `image` is (1, C, H, W); errors as in `input_gradient`. The widget of chapter 3, `sl.widgets.explore`, shows them.
     """
     if (count := len(check_inputs(image)[0])) != 1:
         raise ImageError(f"expected one image, and got a batch of {count}")

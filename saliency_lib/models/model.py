@@ -193,7 +193,7 @@ def as_model(
     keeps its mode and its gradients, and does not see later changes of the copy.
 
     Raises `ModelError` if `module` is no module, `mean` and `std` are not one finite number for each channel, a `std`
-    is not positive, or `size` is not made of positive whole numbers. Chapter 8 teaches it.
+    is not positive, or `size` is not made of positive whole numbers. The page *Your own network* teaches it.
     """
     if not isinstance(module, nn.Module):
         raise ModelError(f"expected a torch.nn.Module, and got {type(module).__name__}")
