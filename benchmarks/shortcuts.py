@@ -3,7 +3,7 @@
 python -m benchmarks.shortcuts                     trains what is not in data/shortcuts.json yet, and prints the tables
 python -m benchmarks.shortcuts --minutes 9         stops after so many minutes; the same command goes on
 python -m benchmarks.shortcuts --tables            trains nothing: rates and ROC with their intervals
-python -m benchmarks.shortcuts --keep DIR          keeps the networks, too, 62 kB each, for `benchmarks.shortcut_scores`
+python -m benchmarks.shortcuts --keep DIR          trains what DIR lacks, too, and keeps it, 62 kB each, for `shortcut_scores`
 
 dial       how small and how faint the creatures are, with every owl beside a tree: five networks a setting
 dose       the share of owls beside a tree, at the dial of the book: five networks a dose
@@ -350,12 +350,14 @@ def main(command: list[str] | None = None) -> int:
     options = parser.parse_args(command)
     found, until = stored(), time.monotonic() + 60 * options.minutes
     done = {tuple(record.get(key, EXAMPLES) for key in Setting._fields) for record in found}
-    missing = [one for one in settings() if one not in done and options.part in (None, one.part)]
-    for one in [] if options.tables else missing:
-        if time.monotonic() > until:
-            break
-        found.append(measure(one, options.keep))
-        store(found)
+    for one in settings():
+        if options.tables or time.monotonic() > until or options.part not in (None, one.part):
+            continue
+        if one not in done:
+            found.append(measure(one, options.keep))
+            store(found)
+        elif options.keep and not (options.keep / one.name).exists():
+            network(one, options.keep)
     print(*tables(found), sep="\n")
     return 0
 
