@@ -3,7 +3,7 @@
 python -m benchmarks.shortcuts                     trains what is not in data/shortcuts.json yet, and prints the tables
 python -m benchmarks.shortcuts --minutes 9         stops after so many minutes; the same command goes on
 python -m benchmarks.shortcuts --tables            trains nothing: rates and ROC with their intervals
-python -m benchmarks.shortcuts --keep DIR          trains what DIR lacks, too, and keeps it, 62 kB each, for `shortcut_scores`
+python -m benchmarks.shortcuts --keep DIR          trains what DIR lacks, too, and keeps it there, 62 kB each
 
 dial       how small and how faint the creatures are, with every owl beside a tree: five networks a setting
 dose       the share of owls beside a tree, at the dial of the book: five networks a dose
