@@ -220,6 +220,16 @@ def test_a_stored_verdict_follows_from_its_photos(name: str) -> None:
             assert stats.binomtest(int((d > 0).sum()), len(d)).pvalue < 0.2 or d.mean() > 0
 
 
+def test_three_networks_agree_as_the_page_on_statistics_says() -> None:
+    asked = 0
+    for one in STORED.values():
+        halves = [one["networks"].get(f"efficientnet_lite{n}", {}).get("confirm", {"n": 0}) for n in range(3)]
+        if min(half["n"] for half in halves) >= 60:
+            asked += 1
+            assert len({half["verdict"] for half in halves}) == 1, one["claim"]
+    assert asked > 20
+
+
 def test_list_has_a_line_for_each(capsys: pytest.CaptureFixture) -> None:
     assert cli.main(["study", "--list"]) == 0
     said = capsys.readouterr().out

@@ -29,7 +29,8 @@ class Page:
 
     def __init__(self, app: Sphinx, path: Path) -> None:
         self.path, self.site, self.root, self.config = path, Path(app.outdir), Path(app.srcdir), app.config
-        self.soup = BeautifulSoup(code.wrapped(path.read_text("utf-8")), "html.parser")
+        text, self.listings = code.held(path.read_text("utf-8"))
+        self.soup = BeautifulSoup(text, "html.parser")
 
     @cached_property
     def name(self) -> str:
@@ -55,4 +56,5 @@ class Page:
 
     def write(self, path: Path | None = None) -> None:
         """Write the page, to its own place or another one in the same folder."""
-        (path or self.path).write_text(self.soup.decode(formatter=FORMATTER), "utf-8", newline="\n")
+        text = code.released(self.soup.decode(formatter=FORMATTER), self.listings)
+        (path or self.path).write_text(text, "utf-8", newline="\n")

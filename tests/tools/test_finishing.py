@@ -105,11 +105,12 @@ def test_each_line_of_code_knows_how_far_in_it_begins() -> None:
     before, after = '<div class="{} notranslate"><div class="highlight"><pre>', "</pre></div></div>"
     text = '<span></span><span class="k">def</span> f():\n    <span class="k">pass</span>\n'
     listing, printed = before.format("highlight-ipython3"), before.format("output stream highlight-myst-ansi")
-    found = code.wrapped(f"<p>a</p>{listing}{text}{after}<p>b</p>{printed}{text}{after}")
-    assert found == (
+    rest = f"{after}<p>b</p>{printed}{text}{after}"
+    plain, listings = code.held(f"<p>a</p>{listing}{text}{rest}")
+    assert plain == f'<p>a</p>{listing[:-1]} data-listing="0">def f():\n    pass{rest}'
+    assert code.released(plain, listings) == (
         f'<p>a</p>{listing}<span class="line"><span class="k">def</span> f():\n</span>'
-        f'<span class="line" style="--in:4">    <span class="k">pass</span>\n</span>'
-        f"{after}<p>b</p>{printed}{text}{after}"
+        f'<span class="line" style="--in:4">    <span class="k">pass</span>\n</span>{rest}'
     )
 
 
