@@ -2,8 +2,8 @@
 
 In reStructuredText `|w|`, `x*` and `R_` would be markup; here they are themselves. What remains of markup is what
 plain text has: paragraphs, lists that begin with `- `, blocks set off by indentation (shown as they are, in the
-code font), names in single backticks, which become links where they are public names of the package, and formulas
-between dollars.
+code font), names in single backticks, which become links where they are public names of the package, formulas
+between dollars, and titles of pages between asterisks.
 """
 
 import inspect
@@ -15,15 +15,16 @@ from sphinx.application import Sphinx
 
 import saliency_lib
 
-INLINE = re.compile(r"(``[^`\n]+``|`[^`]+`|\$[^$`]+\$)")
+INLINE = re.compile(r"(``[^`\n]+``|`[^`]+`|\$[^$`]+\$|(?<![\w*])\*[A-Z][a-z][\w ,?\n]+\*(?![\w*]))")
 SPECIAL = re.compile(r"([\\*|])|(?<=\w)(_)(?!\w)")
 LIST = re.compile(r"(- |\d+\. )")
 COMMAND = re.compile(r"(python|pip|make) ")
 
 
 def inline(text: str) -> str:
-    """Lines of a paragraph: backticked names linked or shown as code, formulas set, everything else escaped."""
-    prose, marked = INLINE.split(text)[::2], [formula(m) if m[0] == "$" else code(m) for m in INLINE.findall(text)]
+    """Lines of a paragraph: names linked or shown as code, formulas set, titles slanted, everything else escaped."""
+    ways = {"$": formula, "`": code, "*": str}
+    prose, marked = INLINE.split(text)[::2], [ways[m[0]](m) for m in INLINE.findall(text)]
     return "".join(escaped(before) + shown for before, shown in zip(prose, [*marked, ""], strict=True))
 
 
