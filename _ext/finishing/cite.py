@@ -1,7 +1,9 @@
 """At the end of a chapter: how to cite it, and where to discuss it; at the end and at each section: where to report."""
 
 from datetime import date
+from functools import cache
 from html import escape
+from pathlib import Path
 from urllib.parse import quote
 
 import yaml
@@ -33,10 +35,9 @@ def citation(page: Page) -> None:
         f"  author    = {{{{{authors}}}}},\n  booktitle = {{{cite['title']}}},\n  year      = {{{year}}},\n"
         f"  note      = {{Version {cite['version']}}},\n  url       = {{{address(page)}}}\n}}"
     )
-    repository = Project(page.root).repository
     box = BOX.format(
         entry=escape(entry),
-        repository=repository,
+        repository=repository(page.root),
         issue=issue(page, ""),
         errata=page.link("reference/errata.html"),
     )
@@ -54,6 +55,12 @@ def questions(page: Page) -> None:
         heading.append(link)
 
 
+@cache
+def repository(root: Path) -> str:
+    """Address of the book's repository."""
+    return Project(root).repository
+
+
 def words(heading: Tag) -> str:
     """A heading without its number and its links."""
     return "".join(map(str, heading.find_all(string=True, recursive=False))).strip()
@@ -61,7 +68,7 @@ def words(heading: Tag) -> str:
 
 def issue(page: Page, where: str) -> str:
     """Where a question about this part of a page is asked; its title is begun."""
-    return f"{Project(page.root).repository}/issues/new?title={quote(f'In {page.name}{where}: ')}"
+    return f"{repository(page.root)}/issues/new?title={quote(f'In {page.name}{where}: ')}"
 
 
 STEPS = (citation, questions)
