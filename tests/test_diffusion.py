@@ -13,6 +13,7 @@ from helpers import nothing_changes, says
 from torch import Tensor
 
 import saliency_lib as sl
+from saliency_lib.diffusion import __main__ as command_line
 from saliency_lib.diffusion.denoiser import Denoiser
 from saliency_lib.diffusion.likeness import frechet, nearest
 from saliency_lib.diffusion.sampler import begin, step, times
@@ -259,3 +260,12 @@ def test_the_nearest_picture_may_be_mirrored() -> None:
     found, apart = nearest(learned[[3]].flip(3) + 0.01, learned)
     assert torch.equal(found[0], learned[3].flip(2))
     assert apart.item() == pytest.approx(0.01, rel=1e-3)
+
+
+def test_minutes_without_a_place_to_keep_what_was_learned_are_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr("sys.argv", ["diffusion", "--out", str(tmp_path / "w.pt"), "--minutes", "1"])
+    with pytest.raises(SystemExit):
+        command_line.main()
+    assert "say where to keep it" in capsys.readouterr().err

@@ -75,8 +75,8 @@ def sections(page: Page) -> Iterator[Section]:
     top = article.select_one("h1")
     trail = NUMBER.sub("", plain(top)) if top else ""
     if page.name.startswith("reference/glossary"):
-        yield from terms(page, article, trail)
-    yield from names(page, article, trail)
+        yield from terms(page, trail)
+    yield from names(page, trail)
     for heading in article.select("section[id] > :is(h1, h2, h3, h4)"):
         section = heading.parent
         assert section is not None
@@ -101,22 +101,22 @@ def own_text(section: Tag) -> str:
     return tight(" ".join(parts))
 
 
-def terms(page: Page, article: Tag, trail: str) -> Iterator[Section]:
+def terms(page: Page, trail: str) -> Iterator[Section]:
     """The terms of a glossary, which leave the page's own section empty."""
-    for term in article.select("dl.glossary > dt[id]"):
+    for term in page.article.select("dl.glossary > dt[id]"):
         meaning = term.find_next_sibling("dd")
         yield Section(page.name, str(term["id"]), plain(term), trail, plain(meaning) if meaning else "", "term")
-    for listing in article.select("dl.glossary"):
+    for listing in page.article.select("dl.glossary"):
         listing.decompose()
 
 
-def names(page: Page, article: Tag, trail: str) -> Iterator[Section]:
+def names(page: Page, trail: str) -> Iterator[Section]:
     """The package's names, with the first paragraph of what is said of them."""
-    for name in article.select("dt.sig[id]"):
+    for name in page.article.select("dt.sig[id]"):
         said = name.find_next_sibling("dd")
         first = said.find("p") if said else None
         yield Section(page.name, str(name["id"]), str(name["id"]), trail, plain(first) if first else "", "name")
-    for listing in article.select("dl.py"):
+    for listing in page.article.select("dl.py"):
         if not listing.decomposed:
             listing.decompose()
 
