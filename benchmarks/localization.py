@@ -155,7 +155,7 @@ def halvings(count: int, times: int) -> list[np.ndarray]:
 def main(command: list[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ilsvrc", type=Path, default=Path("../shared/ilsvrc-dev"), metavar="DIR")
+    parser.add_argument("--ilsvrc", type=Path, metavar="DIR", required=True)
     parser.add_argument("--halvings", type=int, default=50)
     parser.add_argument("--limit", type=int)
     options = parser.parse_args(command)

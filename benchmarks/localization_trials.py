@@ -416,11 +416,13 @@ def table(stored: dict[str, Any]) -> str:
 def main(command: list[str] | None = None) -> int:
     """Measure, store and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ilsvrc", type=Path, default=Path("../shared/ilsvrc-dev"), metavar="DIR")
+    parser.add_argument("--ilsvrc", type=Path, metavar="DIR", help="a folder of ILSVRC; not needed with --table")
     parser.add_argument("--limit", type=int)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--table", action="store_true", help="measure nothing, print what is stored")
     options = parser.parse_args(command)
+    if not (options.table or options.ilsvrc):
+        parser.error("which photos? --ilsvrc DIR, or --table for what is stored")
     if not options.table:
         found = measure(options.ilsvrc, options.limit, options.processes)
         if options.limit is None:
