@@ -30,13 +30,13 @@ class DrawingRecipe:
     """How many drawings of each kind, how many steps of how many, and how fast."""
 
     drawings: int = 6000
-    steps: int = 5000
-    batch: int = 32
-    rate: float = 1.5e-3
-    warm: int = 100
-    falling: float = 0.4
+    steps: int = 14000
+    batch: int = 16
+    rate: float = 2e-3
+    warm: int = 200
+    falling: float = 0.5
     dropped: float = 0.1
-    memory: float = 0.998
+    memory: float = 0.999
     seed: int = 1
 
 
