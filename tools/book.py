@@ -106,6 +106,7 @@ def serve(project: Project, port: int) -> None:
 def test(project: Project, *, everything: bool) -> None:
     """Run every test and every chapter, or those that did not pass here as they are; raises BookError if one failed."""
     environment = {"OMP_NUM_THREADS": "1", **refresh.kernel_environment(project.root)}
+    environment |= {} if everything else {passed.SPARE: "1"}
     # One core builds the site while the other begins with the chapters, which take longest: none waits for the other.
     tests = sorted((project.root / "tests").glob("**/test_*.py"), key=_turn)
     before, known = passed.digests(project, environment), {} if everything else passed.passed(project)
@@ -116,9 +117,10 @@ def test(project: Project, *, everything: bool) -> None:
         command += map(str, [*tests[:1], *chapters, *tests[1:]])
         status = subprocess.call(command, cwd=project.root, env=environment, stdin=subprocess.DEVNULL)
         passed.remember(project, before, passed.digests(project, environment), report)
-    if spared := len(project.chapters) - len(chapters):
-        print(f"{spared} of {len(project.chapters)} chapters were not run: they passed here as they are.", end=" ")
-        print("All of them: make test ALL=1", flush=True)
+        spared, pages = len(project.chapters) - len(chapters), passed.skipped(report)
+    if spared or pages:
+        left = f"{spared} of {len(project.chapters)} chapters were not run, {pages} pages not opened again"
+        print(f"{left}: they passed here as they are. All of them: make test ALL=1", flush=True)
     if status:
         raise BookError("Not everything passed.")
 

@@ -20,6 +20,9 @@ from tools import stamp
 from tools.project import Project
 from tools.tidy import read, replace
 
+SPARE, SPARED = "BOOK_SPARE", "passed here as it is"
+"""The variable by which `make test` lets tests skip what passed here, and what they say then."""
+
 RUNS = ("nbval", "nbclient", "ipykernel")
 MATTERS = ("SALIENCY_", "OMP_", "MKL_", "CUDA_", "TORCH_", "PYTORCH_")
 """How the names of variables begin that can change a number."""
@@ -74,6 +77,12 @@ def remember(project: Project, before: Mapping[str, str], after: Mapping[str, st
             kept[path.name] = before[path.name]
     record(project).parent.mkdir(exist_ok=True)
     replace(record(project), json.dumps(kept, indent=1))
+
+
+def skipped(report: Path) -> int:
+    """How many tests skipped what passed here."""
+    cases = ElementTree.parse(report).iter("skipped") if report.is_file() else ()
+    return sum(case.get("message") == SPARED for case in cases)
 
 
 def cells(report: Path) -> tuple[Counter[str], Counter[str]]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from browser import AT_REST, IN_A_BROWSER, Browser, Visit, served, unreadable, visit
 from conftest import alt_problem
+from spared import Spared, judge
 
 from tools import vendor
 from tools.project import BookError, Project
@@ -108,8 +109,16 @@ def assert_quiet(visit: Visit, start: str) -> None:
     assert [url for url in visit.requests if not url.startswith((start, "data:", "blob:"))] == []
 
 
+@pytest.fixture(scope="module")
+def jury(browser: Browser) -> str:
+    """Digest of what judges the pages."""
+    return judge(browser)
+
+
 @pytest.mark.parametrize("page", addresses(Project()))
-def test_every_page_of_the_book(browser: Browser, book: str, page: str) -> None:
+def test_every_page_of_the_book(browser: Browser, book: str, jury: str, page: str) -> None:
+    known = Spared(Project(), page, jury)
+    known.skip_if_known()
     browser.look()
     seen = browser.open(f"{book}/{page}")
     state = browser.evaluate(STATE)
@@ -136,6 +145,7 @@ def test_every_page_of_the_book(browser: Browser, book: str, page: str) -> None:
     browser.evaluate("document.documentElement.dataset.theme = 'dark'")
     assert unreadable(browser, "{runOnly: ['color-contrast'], resultTypes: ['violations']}") == []
     assert_quiet(visit(browser.events), book)
+    known.remember([*seen.requests, *visit(browser.events).requests])
 
 
 def test_a_page_opens_as_the_reader_s_system_asks(browser: Browser, tiny: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from spared import Spared
 
 from tools import passed, stamp
 from tools.project import Project
@@ -56,3 +57,31 @@ def test_only_a_whole_run_in_which_every_cell_passed_is_kept(
     assert passed.passed(stamped) == ({name: "a"} if kept else {})
     passed.remember(stamped, {name: "a"}, {name: "a"}, tmp_path / "gone.xml")  # interrupted: nothing was told
     assert passed.passed(stamped) == ({name: "a"} if kept else {})
+
+
+@pytest.mark.parametrize("changed", [None, "chapters/one.html", "_static/book.css", "judge", "gone", "by hand"])
+def test_a_page_is_spared_only_as_it_passed_with_all_that_it_loaded(
+    book: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, changed: str | None
+) -> None:
+    for name in ("chapters/one.html", "_static/book.css", "_static/other.css"):
+        (book.site / name).parent.mkdir(parents=True, exist_ok=True)
+        (book.site / name).write_text(name)
+    loaded = ["http://127.0.0.1:1/_static/book.css?v=1", "data:image/png;base64,AA", "about:blank"]
+    Spared(book, "chapters/one.html", "judge").remember(loaded)
+    (book.site / "_static" / "other.css").write_text("another")  # no page loads it
+    if changed == "gone":
+        (book.site / "_static" / "book.css").unlink()
+    elif changed and (book.site / changed).is_file():
+        (book.site / changed).write_text("another")
+    if changed != "by hand":
+        monkeypatch.setenv(passed.SPARE, "1")
+    page = Spared(book, "chapters/one.html", "another" if changed == "judge" else "judge")
+    if changed is None:
+        with pytest.raises(pytest.skip.Exception, match=passed.SPARED):
+            page.skip_if_known()
+    else:
+        page.skip_if_known()
+    assert page.record.is_file() == (changed is None)
+    report = tmp_path / "report.xml"
+    report.write_text(f'<testsuite><testcase><skipped message="{passed.SPARED}" /></testcase><testcase /></testsuite>')
+    assert passed.skipped(report) == 1
