@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import urldefrag
 
 import websocket
 
@@ -155,10 +156,14 @@ class Browser:
         """Open a page, wait until it, its math, its pictures and its widgets have settled, and tell what happened."""
         for place in ("about:blank", address):
             self.load(place)
+        # A page may drop what was asked of it from its address, as JupyterLab does with its token.
+        page = urldefrag(address).url.split("?")[0]
         for _ in range(600):
-            if self.evaluate(f"document.readyState == 'complete' && location.href.startsWith({address!r})"):
+            if self.evaluate(f"document.readyState == 'complete' && location.href.startsWith({page!r})"):
                 break
             time.sleep(0.05)
+        else:
+            raise RuntimeError(f"{address} was not reached: {self.evaluate('location.href')} is open")
         self.evaluate(SETTLED)
         return visit(self.events)
 
