@@ -226,10 +226,6 @@ def with_part(result: Tensor, part: Any) -> Tensor:
     return result
 
 
-covering = with_part
-"""Its name in the first edition."""
-
-
 def part_of(tensor: Tensor) -> Part | None:
     """The part of a photo that a tensor of images or maps shows, `(x0, y0, x1, y1)` as shares of its sides, or None.
 

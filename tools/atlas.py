@@ -68,14 +68,13 @@ class Atlas:
         elif path.read_text("utf-8") != text:
             raise BookError(f"{self.folder} was begun with other settings: see {path.name}, or take another folder.")
 
-    def rounds(self) -> list[list[int]]:
-        """The classes of each round."""
-        return [list(range(first, len(self.names), len(ROUNDS))) for first in ROUNDS]
+    def ordered(self) -> list[int]:
+        """All classes, round by round."""
+        return [label for first in ROUNDS for label in range(first, len(self.names), len(ROUNDS))]
 
     def done(self) -> list[int]:
         """The classes that have their image, up to the first that has none, in the order in which they come."""
-        every = (label for labels in self.rounds() for label in labels)
-        return list(itertools.takewhile(lambda label: self.tile(label).is_file(), every))
+        return list(itertools.takewhile(lambda label: self.tile(label).is_file(), self.ordered()))
 
     def tile(self, label: int) -> Path:
         """Where the image of a class lies."""
@@ -83,7 +82,7 @@ class Atlas:
 
     def grow(self, batch: int, limit: int | None = None) -> Iterator[int]:
         """Climb for classes that nobody has begun, a batch at a time; yields how many this run has made."""
-        count, every = 0, [label for labels in self.rounds() for label in labels]
+        count, every = 0, self.ordered()
         while labels := self._taken(every, min(batch, len(every) if limit is None else limit - count)):
             for label, image in zip(labels, self._climb(labels), strict=True):
                 picture = sl.to_image(image[None]).resize((TILE, TILE), Image.Resampling.LANCZOS)

@@ -109,11 +109,6 @@ class PictureSet:
         raise NotImplementedError
 
 
-def set_names() -> list[str]:
-    """The names of all sets."""
-    return list(declared(sets))
-
-
 def network_for(data: str) -> str:
     """The network that is asked if nobody says which."""
     return find(sets, "data set", data).network if data in declared(sets) else EMBEDDED

@@ -24,7 +24,6 @@ QUESTIONS = {
 *optimum*, what it would like best, is asked by class images. The rules that are no derivative, and maps put together
 to find objects, answer none of these: they are judged by what they find."""
 
-_DERIVATIVES = ("gradient", "smoothgrad", "layer-saliency", "gradient-times-input")
 _RULES = ("guided", "deconvnet")
 _LAYERS = ("layer-saliency", "grad-cam", "object-map")
 _ALL = tuple(QUESTIONS)

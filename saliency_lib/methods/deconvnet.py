@@ -19,7 +19,7 @@ from saliency_lib.checks import check_images
 from saliency_lib.errors import ModelError, TargetError
 from saliency_lib.images import with_part
 from saliency_lib.methods.relu_rules import AnyRule, Rule, as_rule, downstream
-from saliency_lib.models.forward import class_scores, evaluation_mode, head_of
+from saliency_lib.models.forward import ask, evaluation_mode, head_of
 from saliency_lib.models.model import Model, form_of
 from saliency_lib.targets import Target, class_indices, is_class
 
@@ -48,7 +48,7 @@ def deconvnet_reconstruction(
         raise TargetError("a reconstruction starts from the score of a class, not from a function")
     with evaluation_mode(model):
         images = check_images(images, form_of(model)._replace(axes=2)).clone()  # a network may work in place
-        scores = class_scores(model, images.clone())
+        scores = ask(model, images.clone()).scores
         layers = list(sequence(model))
         inputs, top = run_forward(layers, normalized(model, images))
     if top.shape != scores.shape or not torch.allclose(top, scores, rtol=1e-3, atol=1e-4):

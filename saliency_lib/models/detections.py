@@ -23,9 +23,6 @@ from saliency_lib.errors import ModelError, TargetError
 from saliency_lib.models.forward import ask, evaluation_mode, head_of
 from saliency_lib.models.model import form_of
 
-OVERLAPS = tuple(i / 20 for i in range(10, 20))
-"""From 0.5 to 0.95, the ten overlaps over which COCO averages."""
-
 
 class Detection(NamedTuple):
     """A box that is reported: its label, by name and index, score and probability, the box, and the candidate's index.

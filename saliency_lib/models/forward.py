@@ -89,14 +89,6 @@ def activations(model: nn.Module, images: Tensor, layers: Sequence[Layer]) -> di
     return {layer: h.detach() for layer, h in inner.items()}
 
 
-def class_scores(model: nn.Module, images: Tensor) -> Tensor:
-    """The unnormalized scores S_c(I) of shape (N, K) that `model` gives to `images`.
-
-    Raises `ModelError` if the output is not a floating-point tensor of that shape.
-    """
-    return ask(model, images).scores
-
-
 def head_of(model: nn.Module) -> Head:
     """What the model's outputs mean, if it says so: else classes without names."""
     head = getattr(model, "head", None)

@@ -11,7 +11,7 @@ READY = """new Promise((done) => {
   const places = [...document.querySelectorAll('.lab')], begun = Date.now();
   const look = () => {
     const waiting = places.find((place) => !place.dataset.state);
-    if (!waiting || Date.now() - begun > 40000) return done(places.map((place) => place.dataset.state));
+    if (!waiting || Date.now() - begun > 60000) return done(places.map((place) => place.dataset.state));
     waiting.scrollIntoView();
     setTimeout(look, 50);
   };

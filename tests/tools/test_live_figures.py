@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from browser import IN_A_BROWSER, Browser, unreadable
+from lab_pages import READY
 from torch import Tensor, nn
 
 import saliency_lib as sl
@@ -29,16 +30,6 @@ PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8
 html[data-theme="dark"] { --pst-color-text-base: #eee; background: #15121d; color: #eee }</style>
 <main><h1>Live figures</h1>{places}</main>
 <script src="lab/view.js"></script></html>"""
-READY = """new Promise((done) => {
-  const places = [...document.querySelectorAll('.lab')], begun = Date.now();
-  const look = () => {
-    const waiting = places.find((place) => !place.dataset.state);
-    if (!waiting || Date.now() - begun > 60000) return done(places.map((place) => place.dataset.state));
-    waiting.scrollIntoView();
-    setTimeout(look, 50);
-  };
-  look();
-})"""
 
 
 @pytest.fixture(scope="module")

@@ -80,25 +80,33 @@ def noise(count: int, seed: int = 1) -> np.ndarray:
     return np.sqrt(-2 * np.log(1 - u[::2])) * np.cos(2 * np.pi * u[1::2])
 
 
-def expected(model: sl.Model, image: torch.Tensor, target: int) -> dict[str, torch.Tensor]:
-    """Each method's map by the package."""
+METHODS = ["gradient", "cam", "guided", "deconvnet", "smoothgrad", "integrated", "occlusion"]
+
+
+def smooth(model: sl.Model, image: torch.Tensor, target: int) -> torch.Tensor:
+    """SmoothGrad with the page's noise."""
     e = torch.from_numpy(noise(16 * image.numel())).float().reshape(16, *image.shape)
     noisy = (image + 0.15 * (image.max() - image.min()) * e).flatten(0, 1).requires_grad_()
     score = model.network((noisy - model.mean) / model.std)[:, target].sum()
-    smooth = torch.autograd.grad(score, noisy)[0].mean(0)
-    graded = sl.integrated_gradients(model, image, target, steps=16, progress=False)
-    return {
-        "cam": spread(sl.grad_cam(model, image, target), 224, shift=cell_shift(), smoothing=0)[0],
-        "gradient": sl.saliency_map(model, image, target)[0],
-        "guided": sl.saliency_map(model, image, target, rule="guided")[0],
-        "deconvnet": sl.saliency_map(model, image, target, rule="deconvnet")[0],
-        "smoothgrad": smooth.abs().amax(0),
-        "integrated": graded[0].abs().amax(0),
-        "occlusion": sl.occlusion(model, image, target, progress=False)[0].clamp(min=0),
+    return torch.autograd.grad(score, noisy)[0].mean(0)
+
+
+def expected(model: sl.Model, image: torch.Tensor, target: int, methods: list[str]) -> dict[str, torch.Tensor]:
+    """These methods' maps by the package."""
+    asked = (model, image, target)
+    maps = {
+        "gradient": lambda: sl.saliency_map(*asked)[0],
+        "cam": lambda: spread(sl.grad_cam(*asked), 224, shift=cell_shift(), smoothing=0)[0],
+        "guided": lambda: sl.saliency_map(*asked, rule="guided")[0],
+        "deconvnet": lambda: sl.saliency_map(*asked, rule="deconvnet")[0],
+        "smoothgrad": lambda: smooth(*asked).abs().amax(0),
+        "integrated": lambda: sl.integrated_gradients(*asked, steps=16, progress=False)[0].abs().amax(0),
+        "occlusion": lambda: sl.occlusion(*asked, progress=False)[0].clamp(min=0),
     }
+    return {method: maps[method]() for method in methods}
 
 
-def test_scores_and_all_seven_maps_are_the_package_s(browser: Browser, loaded: str) -> None:
+def test_scores_and_maps_are_the_package_s(browser: Browser, loaded: str) -> None:
     model = sl.load_model().to("cpu")
     for name in PHOTOS:
         bring(browser, f"photo={name}")
@@ -112,8 +120,10 @@ def test_scores_and_all_seven_maps_are_the_package_s(browser: Browser, loaded: s
         assert (ours - scores).abs().max() < 1e-3
         target = int(scores.argmax())
         assert browser.evaluate("lab.photo.state.target") == target
+        # A host gives the network threads, which every map of it uses alike: two are asked there, all from the disk.
+        methods = METHODS[:2] if loaded.startswith("http") else METHODS
         worst = {}
-        for method, M in expected(model, image, target).items():
+        for method, M in expected(model, image, target, methods).items():
             change(browser, f"{{ method: '{method}' }}")
             worst[method] = relative(found(browser), M)
         print(f"\n{loaded[:4]}, {name}, relative L2: { {key: float(f'{value:.1e}') for key, value in worst.items()} }")

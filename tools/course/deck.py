@@ -41,14 +41,9 @@ class Slide:
     options: list[Option] = field(default_factory=list)
 
 
-def folder(project: Project) -> Path:
-    """Where the decks stand."""
-    return project.root / "course" / "slides"
-
-
 def decks(project: Project) -> dict[str, Path]:
     """Every deck by its name: one for each chapter, by the chapter's subject, and those that go across."""
-    return {path.stem: path for path in sorted(folder(project).glob("*.md"))}
+    return {path.stem: path for path in sorted((project.root / "course" / "slides").glob("*.md"))}
 
 
 def deck(project: Project, path: Path) -> list[Slide]:

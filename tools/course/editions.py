@@ -109,12 +109,7 @@ class Edition:
         inside = str(other.relative_to(self.project.site.resolve())) if other.is_relative_to(self.project.site) else ""
         if inside.removesuffix(".html") in self.names:
             return f"#{self.anchor(inside.removesuffix('.html'), identity)}"
-        return self.address + inside
-
-    @property
-    def address(self) -> str:
-        """Where the site is on the web."""
-        return yaml.safe_load((self.project.root / "_config.yml").read_text("utf-8"))["html"]["baseurl"]
+        return f"{self.project.address}/{inside}"
 
     def cover(self) -> str:
         """The first page: picture, title, authors, version and date, from `CITATION.cff`."""
@@ -124,7 +119,7 @@ class Edition:
         released = f", {cite['date-released']}" if "date-released" in cite else ""
         return (
             f'<section class="cover"><img src="{picture}" alt=""><h1>{html.escape(cite["title"])}</h1>'
-            f"<p>{html.escape(authors)}</p><p>Version {cite['version']}{released}. {self.address}</p></section>"
+            f"<p>{html.escape(authors)}</p><p>Version {cite['version']}{released}. {self.project.address}</p></section>"
         )
 
     def contents(self, pages: dict[str, int]) -> str:

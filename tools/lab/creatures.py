@@ -1,6 +1,7 @@
 """The creature network and its drawings, as the lab's pages load them."""
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
@@ -17,9 +18,18 @@ WEIGHTED = ("features.0", "features.3", "features.6", "classifier.1", "classifie
 
 
 def drawings() -> Tensor:
-    """The first drawing of each class in the data set, chosen by nobody (10, 3, 64, 64): values are whole 255ths."""
-    images = sl.creatures(10).images
+    """The first drawing of each class in the data set, chosen by nobody (10, 3, 64, 64)."""
+    return whole(sl.creatures(10).images)
+
+
+def whole(images: Tensor) -> Tensor:
+    """Values as a screen shows them, whole 255ths."""
     return (images * 255).round() / 255
+
+
+def pixels(images: Tensor) -> str:
+    """The same as bytes, packed."""
+    return packed((images * 255).round().to(torch.uint8).numpy().tobytes())
 
 
 def colors() -> str:
@@ -28,30 +38,32 @@ def colors() -> str:
     return base64.b64encode((table * 255).astype(np.uint8).tobytes()).decode()
 
 
-def weights(model: sl.Model) -> tuple[bytes, list[list[int]]]:
-    """The weights in half precision, which is how the package keeps them, and how many each layer has."""
+def weights(model: sl.Model, layers: Sequence[str] = WEIGHTED) -> tuple[str, list[list[int]]]:
+    """The weights in half precision, which is how the package keeps them, packed, and how many each layer has."""
     parts, shapes = [], []
-    for name in WEIGHTED:
+    for name in layers:
         layer = model.network.get_submodule(name)
         both = [layer.get_parameter(kind).half().numpy() for kind in ("weight", "bias")]
         shapes.append([values.size for values in both])
         parts += [values.tobytes() for values in both]
-    return b"".join(parts), shapes
+    return packed(b"".join(parts)), shapes
+
+
+def shared(model: sl.Model) -> dict[str, Any]:
+    """What every lab with a small network needs of it."""
+    assert model.categories is not None
+    numbers = {"mean": model.mean.flatten().tolist(), "std": model.std.flatten().tolist()}
+    return {"names": list(model.categories.names), **numbers, "colors": colors()}
 
 
 def creature_data() -> dict[str, Any]:
     """Everything that the labs with the small network need, as JSON."""
     model = sl.load_model("creature_convnet").to("cpu")
     content, shapes = weights(model)
-    pixels = (drawings() * 255).round().to(torch.uint8).numpy().tobytes()
-    assert model.categories is not None
     return {
-        "names": list(model.categories.names),
-        "mean": model.mean.flatten().tolist(),
-        "std": model.std.flatten().tolist(),
+        **shared(model),
         "shapes": shapes,
-        "weights": packed(content),
-        "drawings": packed(pixels),
+        "weights": content,
+        "drawings": pixels(drawings()),
         "boxes": [bounding_box(mask) for mask in sl.creatures(10).masks],
-        "colors": colors(),
     }

@@ -9,7 +9,7 @@ from torch import Tensor
 
 import saliency_lib as sl
 from saliency_lib.datasets.companions import Companions
-from tools.lab.creatures import colors
+from tools.lab.creatures import pixels, shared, weights, whole
 from tools.lab.packing import packed
 
 NETWORKS = ("companion_convnet", "companion_convnet_shortcut")
@@ -38,11 +38,6 @@ def owls() -> tuple[Companions, Tensor]:
     return drawn._replace(images=whole(drawn.images)), whole(alone.images)
 
 
-def whole(images: Tensor) -> Tensor:
-    """Values as a screen shows them."""
-    return (images * 255).round() / 255
-
-
 def trees(images: Tensor, alone: Tensor, creature: Tensor) -> Tensor:
     """Where the tree is seen (N, 64, 64): the pixels that change with it, and are not the owl's."""
     return ((images - alone).abs().amax(1) > 1e-3) & ~creature
@@ -63,42 +58,23 @@ def moved(images: Tensor, alone: Tensor, creature: Tensor, right: int, down: int
     return result
 
 
-def weights(name: str) -> str:
-    """The weights of a network in half precision, which is how the package keeps them, layer by layer."""
-    network = sl.load_model(name).to("cpu").network
-    parts = [
-        network.get_submodule(layer).get_parameter(kind).half().numpy().tobytes()
-        for layer in LAYERS
-        for kind in ("weight", "bias")
-    ]
-    return packed(b"".join(parts))
-
-
 def suspect_data() -> dict[str, Any]:
     """Everything that the lab needs, as JSON."""
     drawn, alone = owls()
     creature = drawn.masks["creature"]
     behind = alone * trees(drawn.images, alone, creature)[:, None]
     bits = [creature.numpy().tobytes(), trees(drawn.images, alone, creature).numpy().tobytes()]
-    model = sl.load_model(NETWORKS[0]).to("cpu")
-    assert model.categories is not None
+    models = [sl.load_model(name).to("cpu") for name in NETWORKS]
     return {
-        "names": list(model.categories.names),
-        "mean": model.mean.flatten().tolist(),
-        "std": model.std.flatten().tolist(),
-        "weights": [weights(name) for name in NETWORKS],
-        "images": packed(_bytes(drawn.images)),
-        "behind": packed(_bytes(behind)),
+        **shared(models[0]),
+        "weights": [weights(model, LAYERS)[0] for model in models],
+        "images": pixels(drawn.images),
+        "behind": pixels(behind),
         "masks": packed(b"".join(bits)),
         "guilty": guilty(),
         "least": LEAST,
-        "colors": colors(),
-        "owl": model.index("owl"),
+        "owl": models[0].index("owl"),
     }
-
-
-def _bytes(images: Tensor) -> bytes:
-    return (images * 255).round().to(torch.uint8).numpy().tobytes()
 
 
 def race_data() -> dict[str, Any]:
