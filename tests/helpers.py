@@ -4,6 +4,7 @@ import copy
 import os
 import pickle
 import random
+import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -168,6 +169,17 @@ def says(error: BaseException) -> str:
     assert "\n" not in message
     assert len(message) < 300
     return message
+
+
+@contextmanager
+def no_room_for(size: int) -> Iterator[None]:
+    """Nothing longer can be written, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def fork(work: Callable[[], object]) -> int:

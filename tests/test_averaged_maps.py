@@ -9,16 +9,18 @@ from torch import Tensor, nn
 import saliency_lib as sl
 
 
-def test_the_mean_by_hand(embedded: sl.Model, photos: Tensor) -> None:
-    larger = F.interpolate(photos, (288, 288), mode="bicubic", antialias=True).clamp(0, 1)
+def test_the_mean_by_hand(net: nn.Module) -> None:
+    photos, net = torch.rand(3, 3, 56, 56), nn.Sequential(*net[:4], nn.AdaptiveAvgPool2d(4), *net[4:])
+    larger = F.interpolate(photos, (72, 72), mode="bicubic", antialias=True).clamp(0, 1)
+    shared = {"layers": [net[0], net[2]]}
     expected = torch.zeros(3, 56, 56)
     for images in (photos, larger):
-        expected += sl.object_map(embedded, images, 285) / 4
-        expected += sl.object_map(embedded, images.flip(3), 285).flip(2) / 4
-    found = sl.object_map(embedded, photos, 285, scales=(1, 288 / 224), mirror=True)
+        expected += sl.object_map(net, images, 2, **shared) / 4
+        expected += sl.object_map(net, images.flip(3), 2, **shared).flip(2) / 4
+    found = sl.object_map(net, photos, 2, scales=(1, 288 / 224), mirror=True, **shared)
     assert relative(found, expected) < 1e-5
-    assert relative(found, sl.object_map(embedded, photos, 285)) > 0.05  # it is another map
-    default = sl.find_method("object-map-averaged")(embedded, photos).maps(285)
+    assert relative(found, sl.object_map(net, photos, 2, **shared)) > 0.05  # it is another map
+    default = sl.find_method("object-map-averaged")(net, photos, **shared).maps(2)
     assert relative(default, expected) < 1e-5
 
 

@@ -99,31 +99,38 @@ def test_localize_looks_at_the_whole_photo(tmp_path: Path, capsys) -> None:
     saliency = sl.object_map(sl.load_model(), sl.to_tensor(photo, crop=False), "missile")
     expected = sl.threshold_box(photo, saliency, threshold=0.35).box
     assert f"missile: {expected} of {photo.width} x {photo.height} pixels" in printed
+    boxed = ["--model", "creature_convnet", "--class", "owl", "--method", "centered-box"]  # without a map
+    assert main(["localize", "rocket", *boxed, "--out", str(tmp_path / "centered.png")]) == 0
+    assert "owl: (" in capsys.readouterr().out
+    for name in ("box", "centered"):
+        with Image.open(tmp_path / f"{name}.png") as picture:
+            assert picture.width > 300
 
 
 def test_a_map_by_any_method_of_any_target(tmp_path: Path, capsys) -> None:
     asked = {
         "plain": [],
-        "class": ["--class", "coffee mug"],
+        "class": ["--class", "owl"],
         "rule": ["--rule", "guided"],
         "channels": ["--channels", "sum"],
         "method": ["--method", "grad-cam"],
-        "layer": ["--method", "grad-cam", "--layer", "blocks.4.2"],
-        "difference": ["--class", "espresso", "--against", "cup"],
-        "unit": ["--unit", "blocks.4.2:17"],
+        "layer": ["--method", "grad-cam", "--layer", "features.4"],
+        "difference": ["--class", "owl", "--against", "cat"],
+        "unit": ["--unit", "features.7:17"],
     }
+    command = ["saliency", "coffee", "--model", "creature_convnet"]
     written = {}
     for name, options in asked.items():
         out = tmp_path / f"{name}.png"
-        assert main(["saliency", "coffee", *options, "--out", str(out)]) == 0
+        assert main([*command, *options, "--out", str(out)]) == 0
         written[name] = out.read_bytes()
     assert len(set(written.values())) == len(asked)
     capsys.readouterr()
     out = ("--out", str(tmp_path / "x.png"))
-    assert "typed LAYER:CHANNEL" in fails(capsys, "saliency", "coffee", "--unit", "17", *out)
-    assert "one or the other" in fails(capsys, "saliency", "coffee", "--unit", "bn2:1", "--class", "5", *out)
-    assert "there is no layer 'block'" in fails(capsys, "saliency", "coffee", "--unit", "block:1", *out)
-    assert "has no option --layer" in fails(capsys, "saliency", "coffee", "--layer", "bn2", *out)
+    assert "typed LAYER:CHANNEL" in fails(capsys, *command, "--unit", "17", *out)
+    assert "one or the other" in fails(capsys, *command, "--unit", "features.7:1", "--class", "5", *out)
+    assert "there is no layer 'block'" in fails(capsys, *command, "--unit", "block:1", *out)
+    assert "has no option --layer" in fails(capsys, *command, "--layer", "features.7", *out)
 
 
 def test_no_library_frames_reach_the_user(

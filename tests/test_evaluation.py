@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import subprocess
 import sys
 from functools import partial
@@ -11,13 +10,12 @@ from xml.etree import ElementTree
 
 import pytest
 import torch
-from helpers import says
-from PIL import Image
+from helpers import no_room_for, says
+from test_odd_data import build as build_drawings
 
 import saliency_lib as sl
 from saliency_lib.cli import main
 from saliency_lib.datasets.ilsvrc import BrokenImage, Ilsvrc, Sample
-from saliency_lib.localization.localizers import LOCALIZERS
 from saliency_lib.localization_benchmark.evaluate import Evaluation, evaluate
 from saliency_lib.localization_benchmark.metrics import is_pointed, is_right, percentages
 from saliency_lib.runs import records
@@ -85,32 +83,25 @@ def command(data: Path, out: Path, *more: str) -> list[str]:
     return ["evaluate", "--ilsvrc", str(data), "--out", str(out), "--summary", str(out.with_suffix(".json")), *more]
 
 
-def start(*arguments: str, processes: int = 0, **options: object) -> subprocess.Popen[str]:
-    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes else []
-    return subprocess.Popen(
-        [sys.executable, *torchrun, "-m", "saliency_lib", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        **options,  # type: ignore[call-overload]
-    )
-
-
 def run_to_the_end(data: Path, out: Path, *more: str) -> bytes:
     assert main(command(data, out, *more)) == 0
     return out.read_bytes()
 
 
+SMALL = ("--model", "creature_convnet", "--batch-size", "3")
+QUICK = ("--method", FAST, *SMALL)
+
+
 @pytest.fixture(scope="module")
-def uninterrupted(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, str]:
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_drawings(tmp_path_factory.mktemp("drawn"), count=14)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, str]:
     """Results and summary of the default method, in this process."""
     out = tmp_path_factory.mktemp("whole") / "results.jsonl"
-    return run_to_the_end(data, out, "--batch-size", "3"), out.with_suffix(".json").read_text()
-
-
-QUICK = ("--method", FAST, "--batch-size", "3")
+    return run_to_the_end(drawn, out, *SMALL), out.with_suffix(".json").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -153,27 +144,6 @@ def test_percentages_by_hand() -> None:
     assert percentages([]) == {}
 
 
-def test_the_records_are_what_the_library_says_image_by_image(data: Path, uninterrupted: tuple[bytes, str]) -> None:
-    model, lines = sl.load_model().cpu(), uninterrupted[0].decode().splitlines()
-    assert len(lines) == 14
-    for line in lines[::5]:
-        record = json.loads(line)
-        photo = sl.load_image(data / "Data/CLS-LOC/val" / f"{record['image']}.JPEG")
-        images = sl.to_tensor(photo, crop=False)
-        assert record["top5"] == [p.class_index for p in model.top(images)[0]]
-        box = sl.threshold_box(photo, sl.object_map(model, images, record["label"])[0]).box
-        assert sl.box_iou(box, record["box"]) > 0.9  # a batch may round otherwise than one image
-        for label, guess in zip(record["top5"], record["top5_boxes"], strict=True):
-            assert sl.box_iou(sl.threshold_box(photo, sl.object_map(model, images, label)[0]).box, guess) > 0.9
-        truth = Ilsvrc(data).truth(Sample("", Path(), data / f"Annotations/CLS-LOC/val/{record['image']}.xml"))
-        assert record["label"] == truth.label
-        assert record["gt_known"] == is_right(record["box"], truth.boxes)
-        pairs = zip(record["top5"], record["top5_boxes"], strict=True)
-        hits = [c == truth.label and is_right(b, truth.boxes) for c, b in pairs]
-        assert record["top5_localized"] == any(hits)
-        assert record["top1_localized"] == hits[0]
-
-
 def test_the_summary_counts_the_records(uninterrupted: tuple[bytes, str]) -> None:
     rows, found = [json.loads(line) for line in uninterrupted[0].splitlines()], json.loads(uninterrupted[1])
     assert found["n"] == 14
@@ -182,7 +152,6 @@ def test_the_summary_counts_the_records(uninterrupted: tuple[bytes, str]) -> Non
     for name, key in (("gt_known_error", "gt_known"), ("top5_localization_error", "top5_localized")):
         assert found[name] == pytest.approx(100 * sum(not row[key] for row in rows) / 14, abs=1e-3)
     assert found["top1_error"] == pytest.approx(100 * sum(r["top5"][0] != r["label"] for r in rows) / 14, abs=1e-3)
-    assert found["gt_known_error"] < 60
     assert found["top1_localization_error"] >= found["top5_localization_error"] >= found["top5_error"]
 
 
@@ -219,13 +188,20 @@ def test_a_limit_can_be_raised_and_gives_what_was_given_at_once(
 
 
 def test_two_processes_give_the_same_to_the_last_digit(
-    data: Path, tmp_path: Path, uninterrupted: tuple[bytes, str]
+    drawn: Path, tmp_path: Path, uninterrupted: tuple[bytes, str]
 ) -> None:
     out = tmp_path / "r.jsonl"
-    process = start(*command(data, out, "--batch-size", "3"), processes=2)
-    shown, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
-    assert shown.count("object-map on 14 images") == 1
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    process = subprocess.run(
+        [sys.executable, *torchrun, "-m", "saliency_lib", *command(drawn, out, *SMALL)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.count("object-map on 14 images") == 1
     assert out.read_bytes() == uninterrupted[0]
     assert out.with_suffix(".json").read_text() == uninterrupted[1]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r.json", "r.jsonl", "r.jsonl.lock"]
@@ -263,7 +239,7 @@ def test_what_is_done_is_not_done_again(data: Path, tmp_path: Path, quick: tuple
 
 
 def test_broken_images_are_counted_and_named_and_the_run_finishes(spoiled: Path, tmp_path: Path, capsys) -> None:
-    lines = run_to_the_end(spoiled, tmp_path / "r.jsonl", "--method", FAST, "--batch-size", "3")
+    lines = run_to_the_end(spoiled, tmp_path / "r.jsonl", *QUICK)
     assert len(lines.splitlines()) == 7
     found = json.loads((tmp_path / "r.json").read_text())
     assert (found["n"], found["broken"]) == (1, 6)
@@ -281,7 +257,7 @@ def test_broken_images_are_counted_and_named_and_the_run_finishes(spoiled: Path,
         assert f"val_00_{name}: " in shown
     assert str(tmp_path) not in lines.decode()
     rows = [json.loads(line) for line in lines.splitlines()]
-    clean = run_to_the_end(build(tmp_path / "clean", 1), tmp_path / "c.jsonl", "--method", FAST, "--batch-size", "3")
+    clean = run_to_the_end(build(tmp_path / "clean", 1), tmp_path / "c.jsonl", *QUICK)
     assert next(r for r in rows if "box" in r) in [json.loads(line) for line in clean.splitlines()]
 
 
@@ -315,24 +291,18 @@ def fails(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 def test_settings_are_not_mixed_in_one_file(data: Path, tmp_path: Path, capsys) -> None:
     out = tmp_path / "r.jsonl"
-    before = run_to_the_end(data, out, "--method", FAST, "--limit", "2")
+    before = run_to_the_end(data, out, *QUICK, "--limit", "2")
     capsys.readouterr()
-    assert "method 'centered-box', this run has 'whole-image'" in fails(
-        capsys, *command(data, out, "--method", "whole-image")
-    )
+    whole = fails(capsys, *command(data, out, *SMALL, "--method", "whole-image"))
+    assert "method 'centered-box', this run has 'whole-image'" in whole
     kept = [{**record, "settings": "x"} for record in records.read(out).values()]
     out.write_text("".join(records.line(record) for record in kept))
-    assert "settings" in fails(capsys, *command(data, out, "--method", FAST))
+    assert "settings" in fails(capsys, *command(data, out, *QUICK))
     out.write_bytes(before)
     kept = [{**record, "method": "whole-image"} for record in records.read(out).values()]
     records.part(out, 1).write_text("".join(records.line(record) for record in kept))
-    assert "that differ" in fails(capsys, *command(data, out, "--method", FAST))
+    assert "that differ" in fails(capsys, *command(data, out, *QUICK))
     assert out.read_bytes() == before
-
-
-def test_settings_that_matter_change_the_digest() -> None:
-    digests = {m.digest(model, size) for m in LOCALIZERS.values() for model in ("a", "b") for size in (224, 288)}
-    assert len(digests) == 4 * len(LOCALIZERS)
 
 
 def test_one_sentence_for_every_mistake(data: Path, tmp_path: Path, capsys) -> None:
@@ -344,30 +314,28 @@ def test_one_sentence_for_every_mistake(data: Path, tmp_path: Path, capsys) -> N
     assert "there is no folder" in fails(capsys, *command(data, tmp_path / "absent" / "r.jsonl"))
     assert "no model" in fails(capsys, *command(data, out, "--model", "lenet"))
     out.write_text("a diary\nof mine\n")
-    assert "no JSON" in fails(capsys, *command(data, out, "--method", FAST))
+    assert "no JSON" in fails(capsys, *command(data, out, *QUICK))
     assert out.read_text() == "a diary\nof mine\n"
     out.write_text("[1]\n")
-    assert "no record" in fails(capsys, *command(data, out, "--method", FAST))
+    assert "no record" in fails(capsys, *command(data, out, *QUICK))
 
 
 def test_two_runs_on_one_file(data: Path, tmp_path: Path, capsys, monkeypatch) -> None:
     out = tmp_path / "r.jsonl"
     monkeypatch.setattr(records, "locked", partial(records.locked, patience=0.1))
     with records.locked(out):
-        assert "another run is writing" in fails(capsys, *command(data, out, "--method", FAST))
+        assert "another run is writing" in fails(capsys, *command(data, out, *QUICK))
     assert not out.exists()
-    run_to_the_end(data, out, "--method", FAST)
+    run_to_the_end(data, out, "--method", FAST, "--limit", "2")
+    assert json.loads(out.with_suffix(".json").read_text())["model"] == "efficientnet_lite0"  # which is the default
 
 
 def test_a_full_disk_loses_nothing(
     data: Path, tmp_path: Path, quick: tuple[bytes, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out, before = tmp_path / "r.jsonl", resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1500, before[1]))
-    try:
+    out = tmp_path / "r.jsonl"
+    with no_room_for(1500):
         assert "cannot be written" in fails(capsys, *command(data, out, *QUICK))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert 2 <= len(records.read(out)) < 14
     assert run_to_the_end(data, out, *QUICK) == quick[0]
 
@@ -379,15 +347,6 @@ def test_a_process_whose_launcher_died_ends() -> None:
     ProcessGroup(0, 1, -1).check_launcher()
     with pytest.raises(sl.SaliencyError):
         ProcessGroup(0, 2, -1).check_launcher()
-
-
-def test_localize_draws_a_box_and_prints_it(tmp_path: Path, capsys) -> None:
-    for method in ("centered-box", "grad-cam"):  # without a map, and with one
-        out = tmp_path / f"{method}.png"
-        assert main(["localize", "coffee", "--method", method, "--class", "coffee mug", "--out", str(out)]) == 0
-        assert "coffee mug: (" in capsys.readouterr().out
-        with Image.open(out) as picture:
-            assert picture.width > 300
 
 
 @pytest.mark.skipif(not DEV.exists(), reason="the development images are not here")

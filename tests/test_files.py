@@ -2,16 +2,13 @@
 
 import itertools
 import os
-import resource
 import signal
 import stat
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from helpers import fork, says
+from helpers import fork, no_room_for, says
 
 import saliency_lib as sl
 from saliency_lib import files
@@ -20,17 +17,6 @@ from saliency_lib.cli import main
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
-
-
-@contextmanager
-def no_room_for(size: int) -> Iterator[None]:
-    """Nothing longer can be written, as on a disk that is full."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_new_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:

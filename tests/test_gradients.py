@@ -77,14 +77,6 @@ def test_the_gradient_equals_captums_on_random_networks(name: str) -> None:
     assert relative(sl.input_gradient(model, images, target), expected) < 1e-5
 
 
-def test_the_gradient_equals_captums_on_the_embedded_model(embedded: sl.Model, photos: Tensor) -> None:
-    best = embedded(photos).argmax(1)
-    expected = Saliency(embedded).attribute(photos.clone(), target=best, abs=False)
-    assert relative(sl.input_gradient(embedded, photos), expected) < 1e-5
-    expected = Saliency(embedded).attribute(photos.clone(), target=7, abs=True).amax(1)
-    assert relative(sl.saliency_map(embedded, photos, 7), expected) < 1e-5
-
-
 def test_a_target_function_may_combine_scores(net: nn.Module, images: Tensor) -> None:
     difference = sl.input_gradient(net, images, lambda scores: scores[:, 0] - 2 * scores[:, 1])
     parts = sl.input_gradient(net, images, 0) - 2 * sl.input_gradient(net, images, 1)

@@ -164,7 +164,7 @@ def test_the_records_of_every_method_rebuilt_by_hand(
     name: str, data: Path, tmp_path: Path, embedded: sl.Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SALIENCY_DEVICE", "cpu")
-    evaluate(data, tmp_path / "r.jsonl", method=name, batch_size=1)
+    evaluate(data, tmp_path / "r.jsonl", method=name, batch_size=2)
     found = records.read(tmp_path / "r.jsonl")
     assert set(found) == {"val_00_coffee", "val_00_rocket"}
     for stem, record in found.items():
@@ -178,7 +178,8 @@ def test_the_records_of_every_method_rebuilt_by_hand(
 
         box, M = BY_HAND[name](embedded, photo, images, label)
         assert max(abs(a - b) for a, b in zip(box, record["box"], strict=True)) <= 1  # rounded to whole pixels
-        assert sl.box_iou(BY_HAND[name](embedded, photo, images, best[1])[0], record["top5_boxes"][1]) > 0.95
+        for k in range(5) if name == "object-map" else [1]:
+            assert sl.box_iou(BY_HAND[name](embedded, photo, images, best[k])[0], record["top5_boxes"][k]) > 0.95
 
         right = sl.box_iou(box, true) >= 0.5
         assert record["gt_known"] == right
@@ -191,6 +192,15 @@ def test_the_records_of_every_method_rebuilt_by_hand(
             x, y = (column + 0.5) * photo.width / M.shape[1], (row + 0.5) * photo.height / M.shape[0]
         assert record["point"] == pytest.approx((x, y), abs=photo.width / 56)
         assert record["pointed"] == (true[0] - 15 <= x <= true[2] + 15 and true[1] - 15 <= y <= true[3] + 15)
+
+
+def test_most_objects_of_the_sample_photos_are_found(embedded: sl.Model) -> None:
+    found = []
+    for known in sl.sample_photos().values():
+        photo = known.load()
+        (M,) = sl.object_map(embedded, sl.to_tensor(photo, crop=False), known.label)
+        found.append(sl.box_iou(sl.threshold_box(photo, M, threshold=0.35).box, known.box) > 0.5)
+    assert sum(found) >= 4  # of seven
 
 
 def test_the_point_is_x_and_y_in_pixels_of_the_photo() -> None:
@@ -228,17 +238,8 @@ def test_every_setting_changes_the_digest(name: str) -> None:
     others = [replace(localizer, settings=settings) for settings in variants(localizer.settings)]
     digests = [one.digest("a", 224) for one in (localizer, *others)]
     digests += [localizer.digest("b", 224), localizer.digest("a", 225)]
-    assert len(set(digests)) == len(localizer.settings) + 3
-
-
-def test_an_interrupted_run_does_not_go_on_with_another_threshold(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out, before = tmp_path / "r.jsonl", LOCALIZERS["centered-box"]
-    evaluate(data, out, method="centered-box", limit=1)
-    monkeypatch.setitem(LOCALIZERS, "centered-box", replace(before, settings={"margin": 0.2}))
-    with pytest.raises(sl.SaliencyError, match="holds results with settings"):
-        evaluate(data, out, method="centered-box")
+    digests += [one.digest("a", 224) for one in LOCALIZERS.values() if one is not localizer]
+    assert len(set(digests)) == len(localizer.settings) + 2 + len(LOCALIZERS)
 
 
 whole_numbers = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=3, max_size=40)

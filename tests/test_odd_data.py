@@ -15,7 +15,6 @@ from saliency_lib.cli import main
 from saliency_lib.localization_benchmark.evaluate import evaluate
 from saliency_lib.runs import records
 
-NAMES = [f"val_{number}" for number in range(5)]
 TEXT = (
     "<annotation><size><width>{}</width><height>{}</height></size><object><name>n0{}</name><bndbox><xmin>3</xmin>"
     "<ymin>2</ymin><xmax>30</xmax><ymax>20</ymax></bndbox></object></annotation>"
@@ -30,15 +29,15 @@ BOMB = (
 """Ten letters, ten times ten times."""
 
 
-def build(folder: Path, shade: int = 0) -> Path:
-    """Five small images in the official layout, with ten classes: those of the creatures."""
+def build(folder: Path, shade: int = 0, count: int = 5) -> Path:
+    """Small images in the official layout, with ten classes: those of the creatures."""
     for kind in ("Data", "Annotations"):
         (folder / kind / "CLS-LOC/val").mkdir(parents=True)
     (folder / "LOC_synset_mapping.txt").write_text("".join(f"n0{i} thing\n" for i in range(10)))
-    for i, name in enumerate(NAMES):
-        drawing = sl.creatures(1, seed=i + shade, size=40).images
+    for i in range(count):
+        name, drawing = f"val_{i}", sl.creatures(1, seed=i + shade, size=40).images
         sl.to_image(drawing).crop((0, 0, 40, 32)).save(image(folder, name))
-        note(folder, name).write_text(TEXT.format(40, 32, i))
+        note(folder, name).write_text(TEXT.format(40, 32, i % 10))
     return folder
 
 
