@@ -18,7 +18,7 @@ from saliency_lib.models import training, weights
 from saliency_lib.models.networks import scene_convnet
 from saliency_lib.models.training import Adversarial, Mirrored, Recipe, error, find_recipe, save, train, trainable
 
-SHORT = replace(find_recipe("creature_convnet"), examples=500, epochs=5, batch=50, held_out=200)
+SHORT = replace(find_recipe("creature_convnet"), examples=300, epochs=3, batch=20, held_out=200)
 
 
 def test_a_short_training_learns() -> None:
@@ -113,7 +113,6 @@ def test_the_normalization_is_that_of_the_examples(name: str) -> None:
     images, _ = recipe.draw(100, training.SEED)
     assert torch.allclose(images.mean((0, 2, 3)), torch.tensor(recipe.mean), atol=0.05)
     assert torch.allclose(images.std((0, 2, 3)), torch.tensor(recipe.std), atol=0.05)
-    assert sl.available_models()[name] == "embedded"
 
 
 def test_networks_begin_with_the_spread_of_he() -> None:
