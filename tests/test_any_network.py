@@ -309,18 +309,6 @@ def test_weights_that_are_none_say_so(terms: Any) -> None:
 # --- rules with options, and layers by name ------------------------------------------------------------------------
 
 
-def test_a_rule_can_let_other_activations_be() -> None:
-    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.GELU(), nn.Conv2d(4, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 3))
-    images = torch.rand(1, 3, 8, 8)
-    rule = sl.relu_rule("guided", others="backprop")
-    found = sl.input_gradient(net, images, 1, rule=rule)
-    I = images.clone().requires_grad_()
-    assert torch.equal(found, sl.gradient(net(I)[0, 1], I, rule=rule))
-    assert torch.equal(sl.input_gradient(net, images, 1, rule=rule), found)  # it can be used again
-    with pytest.raises(sl.ModelError, match="GELU"):
-        sl.input_gradient(net, images, 1, rule="guided")
-
-
 def test_a_layer_is_a_module_or_its_name() -> None:
     model = sl.as_classifier(small_network(), size=8)
     images = torch.rand(1, 3, 8, 8)

@@ -43,14 +43,6 @@ def test_only_the_region_changes_and_nothing_of_the_callers(masks: Tensor, way: 
     assert 0 <= less.min() <= less.max() <= 1
 
 
-def test_the_mean_is_that_of_the_rest(masks: Tensor) -> None:
-    images = torch.rand(2, 3, 24, 32)
-    less = sl.removed(images, masks, "mean")
-    for image, mask, result in zip(images, masks, less, strict=True):
-        for channel in range(3):
-            assert result[channel][mask].unique().item() == pytest.approx(image[channel][~mask].mean().item(), abs=1e-6)
-
-
 def test_the_blur_is_gaussian(masks: Tensor) -> None:
     images = torch.rand(2, 3, 24, 32)
     less = sl.removed(images, masks, "blur")

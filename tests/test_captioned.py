@@ -77,9 +77,7 @@ def test_some_is_written_where_it_is_true() -> None:
         assert read in [CATEGORIES.names[i] for i in marked.facts[index, :2].tolist() if i >= 0]
 
 
-def test_a_picture_is_the_same_however_many_there_are_and_kinds_are_kept() -> None:
-    few, many = sl.captioned(3, seed=1), sl.captioned(6, seed=1)
-    assert torch.equal(few.images, many.images[:3])
+def test_kinds_are_kept() -> None:
     owls = sl.captioned(20, seed=2, kind="owl")
     assert {one[0] for one in owls.facts.tolist()} == {CATEGORIES.index("owl")}
     assert all(a != b for a, b, _ in owls.facts.tolist())
@@ -93,12 +91,10 @@ def test_every_letter_that_is_needed_is_there() -> None:
     assert len(set(LETTERS.values())) == len(LETTERS)
 
 
-@pytest.mark.parametrize(
-    ("given", "part"), [({"things": 3}, "things"), ({"count": 0}, "count"), ({"written": "eagle"}, "eagle")]
-)
+@pytest.mark.parametrize(("given", "part"), [({"things": 3}, "things"), ({"written": "eagle"}, "eagle")])
 def test_what_cannot_be_drawn(given: dict[str, object], part: str) -> None:
     with pytest.raises(sl.SaliencyError) as error:
-        sl.captioned(**{"count": 1, **given})  # type: ignore[arg-type]
+        sl.captioned(1, **given)  # type: ignore[arg-type]
     assert part in says(error.value)
 
 

@@ -79,7 +79,6 @@ def test_the_dial_sets_how_much_shows_through() -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"count": 0}, "count should be a whole number"),
         ({"scale": 0.9}, "scale lies between"),
         ({"opacity": 0.0}, "opacity above 0"),
         ({"without": ["tree"]}, "without takes some of"),
@@ -91,5 +90,5 @@ def test_the_dial_sets_how_much_shows_through() -> None:
 )
 def test_what_cannot_be_drawn_is_said(options: dict, sentence: str) -> None:
     with pytest.raises(sl.ImageError, match=sentence) as caught:
-        sl.companions(**({"count": 1} | options))
+        sl.companions(1, **options)
     says(caught.value)

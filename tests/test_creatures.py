@@ -91,10 +91,7 @@ def test_the_color_of_a_class_varies(drawings: sl.Creatures) -> None:
 
 def test_images_are_images_and_classes_take_turns(drawings: sl.Creatures) -> None:
     images, labels, masks = drawings
-    assert (images.shape, images.dtype) == ((200, 3, 64, 64), torch.float32)
-    assert (masks.shape, masks.dtype) == ((200, 64, 64), torch.bool)
-    assert images.min() >= 0
-    assert images.max() <= 1
+    assert (images.shape, masks.shape) == ((200, 3, 64, 64), (200, 64, 64))
     assert torch.equal(labels, torch.arange(200) % 10)
     assert torch.equal(sl.creatures(3, kind="owl").labels, torch.tensor([6, 6, 6]))
     assert torch.equal(sl.creatures(3, kind=6).images, sl.creatures(3, kind="Owl").images)

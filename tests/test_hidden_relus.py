@@ -67,6 +67,21 @@ WRITTEN_OUT: dict[str, Callable[[Tensor], Tensor]] = {
     "x + |x|": lambda x: (x + x.abs()) / 2,
     "|x| + x": lambda x: 0.5 * (x.abs() + x),
     "a maximum over two": lambda x: torch.stack([x, torch.zeros_like(x)]).max(0).values,
+    "amax": lambda x: torch.stack([torch.zeros_like(x), x], -1).amax(-1),
+    "cat": lambda x: torch.cat([x[None], torch.zeros_like(x)[None]]).max(0).values,
+    "pad": lambda x: F.pad(x[..., None], (0, 1)).max(-1).values,
+    "sort": lambda x: torch.stack([x, torch.zeros_like(x)]).sort(0).values[1],
+    "topk": lambda x: torch.stack([x, torch.zeros_like(x)]).topk(1, 0).values[0],
+    "pool": lambda x: F.max_pool2d(torch.stack([x, torch.zeros_like(x)], -1).flatten(1, -2)[:, None], (1, 2)).view_as(
+        x
+    ),
+    "zero times": lambda x: torch.maximum(x, 0 * x),
+    "times zero": lambda x: torch.fmax(x * 0, x),
+    "where, twice x": lambda x: torch.where(x > 0, x, x * 0),
+    "minimum": lambda x: -torch.minimum(-x, torch.zeros(())),
+    "fmin": lambda x: -torch.fmin(torch.zeros_like(x), -x),
+    "clamp max": lambda x: -(-x).clamp(max=0),
+    "rest": lambda x: x - x.clamp(max=0),
     "a function of one's own": TutorialReLU.apply,
 }
 
@@ -106,8 +121,9 @@ def test_what_may_be_a_relu_is_refused_unless_one_says_so(form: str, net: nn.Seq
             with pytest.raises(sl.ModelError, match="others='backprop'") as caught:
                 sl.input_gradient(network, images, 1, rule=rule)
             says(caught.value)
-    found = sl.input_gradient(mixed, images, 1, rule=sl.relu_rule("guided", others="backprop"))
-    assert relative(found, derivative_from(mixed, net, images)) < 1e-5
+    rule = sl.relu_rule("guided", others="backprop")
+    for _ in range(2):  # it can be used again
+        assert relative(sl.input_gradient(mixed, images, 1, rule=rule), derivative_from(mixed, net, images)) < 1e-5
 
 
 @pytest.mark.parametrize("form", HIDDEN)

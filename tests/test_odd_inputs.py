@@ -397,7 +397,6 @@ def test_what_is_too_large_is_refused_before_memory_is_taken() -> None:
         lambda: sl.creatures(10**9),
         lambda: sl.scenes(10**12),
         lambda: sl.class_image(torch.nn.Flatten(), list(range(10**6)), size=200),
-        lambda: sl.to_tensor(Image.new("RGB", (3, 3)), 10**6),
     ):
         with pytest.raises(sl.SaliencyError, match="GB") as caught:
             use()

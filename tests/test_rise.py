@@ -71,13 +71,6 @@ def test_a_score_that_never_moves_gives_noise_unless_it_is_centered() -> None:
     assert centered.abs().max() < 1e-5
 
 
-def test_it_does_not_depend_on_the_batch(net: nn.Module, images: Tensor) -> None:
-    whole = sl.rise(net, images, 0, samples=20, cells=3)
-    for size in (1, 3, 50):
-        assert torch.allclose(sl.rise(net, images, 0, samples=20, cells=3, batch_size=size), whole, atol=1e-5)
-    assert torch.allclose(sl.rise(net, images[1:], 0, samples=20, cells=3), whole[1:], atol=1e-5)
-
-
 def test_what_cannot_be_used_is_said(net: nn.Module, images: Tensor) -> None:
     wrong = [
         ({"samples": 1}, "samples should be"),

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from helpers import nothing_changes
 from torch import Tensor, nn
 
 import saliency_lib as sl
@@ -27,16 +28,13 @@ def images(count: int = 4, size: int = 16) -> Tensor:
 
 
 def test_the_cascade_draws_from_the_last_layer_to_the_first_and_touches_nothing_else() -> None:
-    model, state = network(), torch.get_rng_state()
-    before = {name: values.clone() for name, values in model.state_dict().items()}
-    changed = []
-    for name, forgetful in cascade(model):
-        now = forgetful.state_dict()
-        changed.append({key.split(".")[0] for key in now if not torch.equal(now[key], before[key])})
-        assert name in changed[-1]
+    model, changed = network(), []
+    with nothing_changes(model):
+        for name, forgetful in cascade(model):
+            now, before = forgetful.state_dict(), model.state_dict()
+            changed.append({key.split(".")[0] for key in now if not torch.equal(now[key], before[key])})
+            assert name in changed[-1]
     assert changed == [{"5"}, {"5", "2"}, {"5", "2", "0"}]
-    assert all(torch.equal(values, before[name]) for name, values in model.state_dict().items())
-    assert torch.equal(torch.get_rng_state(), state)
     *_, (_, again) = cascade(model)
     assert all(torch.equal(a, b) for a, b in zip(again.state_dict().values(), now.values(), strict=True))
     with pytest.raises(sl.ModelError):
@@ -87,11 +85,8 @@ def test_the_derivative_of_the_attack_is_that_of_finite_differences(monkeypatch:
 def test_a_manipulated_network_keeps_its_scores_and_moves_its_maps() -> None:
     model, I, where = network(), images(24), torch.zeros(16, 16)
     where[10:, 10:] = 1
-    before = {name: values.clone() for name, values in model.state_dict().items()}
-    state = torch.get_rng_state()
-    other = manipulate(model, I, where, steps=100, batch=12, rate=2e-3)
-    assert torch.equal(torch.get_rng_state(), state)
-    assert all(torch.equal(values, before[name]) for name, values in model.state_dict().items())
+    with nothing_changes(model, I, where):
+        other = manipulate(model, I, where, steps=100, batch=12, rate=2e-3)
 
     def share(network: nn.Module) -> float:
         M = sl.saliency_map(network, I, model(I).argmax(1))

@@ -14,12 +14,8 @@ def drawn() -> sl.Scenes:
 
 def test_labels_say_whose_masks_are_not_empty(drawn: sl.Scenes) -> None:
     images, labels, masks = drawn
-    assert (images.shape, images.dtype) == ((200, 3, 96, 96), torch.float32)
-    assert (labels.shape, labels.dtype) == ((200, 10), torch.bool)
-    assert (masks.shape, masks.dtype) == ((200, 10, 96, 96), torch.bool)
+    assert (images.shape, masks.shape) == ((200, 3, 96, 96), (200, 10, 96, 96))
     assert torch.equal(masks.flatten(2).any(2), labels)
-    assert images.min() >= 0
-    assert images.max() <= 1
 
 
 def test_none_to_four_creatures_and_each_of_them_often(drawn: sl.Scenes) -> None:

@@ -2,6 +2,7 @@
 
 import copy
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -26,16 +27,13 @@ def test_threads_that_share_a_model_in_training_get_its_gradients_and_leave_its_
     found: list[Tensor] = []
     together = threading.Barrier(3)
 
-    def ask() -> None:
+    def ask(_: int) -> None:
         together.wait()
         for _ in range(30):
             found.append(sl.input_gradient(model, images, 1))
 
-    threads = [threading.Thread(target=ask) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(ask, range(3)))
     assert len(found) == 90
     assert all(relative(one, expected) < 1e-5 for one in found)
     assert all(module.training for module in model.modules())

