@@ -12,6 +12,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 import torch
 import torchvision.models
 from PIL import Image
@@ -169,6 +170,14 @@ def says(error: BaseException) -> str:
     assert "\n" not in message
     assert len(message) < 300
     return message
+
+
+@contextmanager
+def raises_one_line(kind: type[Exception], match: str = "") -> Iterator[None]:
+    """An error of this kind whose message is one line and says this."""
+    with pytest.raises(kind, match=match) as caught:
+        yield
+    says(caught.value)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import nothing_changes, relative, says
+from helpers import nothing_changes, raises_one_line, relative
 from torch import Tensor, nn
 
 import saliency_lib as sl
@@ -355,9 +355,8 @@ class Channels(nn.Module):
 def test_channels_of_a_signals_layer_are_said_or_told_by_its_length(last: bool) -> None:
     I, place = torch.rand(2, 2, 24), "last" if last else "first"
     doubtful, wide = Channels(last, 6).eval(), Channels(last, 40).eval()
-    with pytest.raises(sl.ModelError, match=r"channels='first'.*channels='last'") as caught:
+    with raises_one_line(sl.ModelError, r"channels='first'.*channels='last'"):
         sl.grad_cam(doubtful, I, 1, layer="layer")
-    says(caught.value)
     h = F.relu(doubtful.cut(I))
     expected = (h * doubtful.end.weight[1].view(1, -1, 1)).sum(1).relu() / 24
     for layer in [sl.at("layer", channels=place)] + [sl.tokens("layer", skip=0)] * last:
@@ -404,17 +403,15 @@ def refusals() -> Iterator[tuple[str, Callable[[], object]]]:
 @pytest.mark.parametrize("number", range(14))
 def test_what_cannot_be_used_is_said(number: int) -> None:
     words, ask = list(refusals())[number]
-    with pytest.raises(sl.SaliencyError, match=words) as caught:
+    with raises_one_line(sl.SaliencyError, words):
         ask()
-    says(caught.value)
 
 
 def test_one_image_for_a_network_of_images_is_no_batch_of_signals() -> None:
     """A bare network of two-dimensional layers takes (C, H, W) for one image, and would answer for it."""
     network = nn.Sequential(nn.Conv2d(3, 3, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(0))
-    with pytest.raises(sl.ImageError, match=r"images\[None\]") as caught:
+    with raises_one_line(sl.ImageError, r"images\[None\]"):
         sl.saliency_map(network, torch.rand(3, 9, 9))
-    says(caught.value)
 
 
 def test_a_table_held_by_a_wrapper_is_noticed_where_versions_are_shown() -> None:
@@ -426,9 +423,8 @@ def test_a_table_held_by_a_wrapper_is_noticed_where_versions_are_shown() -> None
 
     assert relative(sl.input_gradient(Held(), at.I, 1), at.gradient(at.I)) < 1e-9
     for method in ("occlusion", "lime", "smoothgrad"):
-        with pytest.raises(sl.ModelError, match=r"\(images, table\)") as caught:
+        with raises_one_line(sl.ModelError, r"\(images, table\)"):
             sl.find_method(method)(Held(), at.I)
-        says(caught.value)
 
 
 # --- pictures --------------------------------------------------------------------------------------------------------

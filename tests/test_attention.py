@@ -7,7 +7,7 @@ import pytest
 import timm
 import torch
 import torchvision.models
-from helpers import nothing_changes, relative, says
+from helpers import nothing_changes, raises_one_line, relative
 from torch import Tensor, nn
 
 import saliency_lib as sl
@@ -217,9 +217,8 @@ def test_attention_lrp_is_its_rules() -> None:
 
 
 def test_attention_lrp_refuses_what_has_no_rule() -> None:
-    with pytest.raises(sl.ModelError, match="no rule for Tanh") as caught:
+    with raises_one_line(sl.ModelError, "no rule for Tanh"):
         sl.attention_lrp(made(), IMAGES, 1)
-    says(caught.value)
 
 
 SMALL = {"num_classes": 6, "img_size": 64, "depth": 3}
@@ -267,17 +266,14 @@ def test_transformers_of_other_libraries(name: str) -> None:
     ],
 )
 def test_what_has_no_attention_among_all_tokens_is_said(make: Any, part: str) -> None:
-    with pytest.raises(sl.ModelError, match=part) as caught:
+    with raises_one_line(sl.ModelError, part):
         sl.attention_rollout(make(), torch.rand(1, 3, 56, 56))
-    says(caught.value)
 
 
 def test_a_grid_that_is_no_square_is_asked_for() -> None:
     wide = torch.rand(1, 3, 8, 20).double()
-    with pytest.raises(sl.ModelError, match="say grid") as caught:
+    with raises_one_line(sl.ModelError, "say grid"):
         sl.attention_rollout(made(mean=True), torch.rand(1, 3, 4, 12).double())
-    says(caught.value)
     assert sl.attention_rollout(made(), wide, grid=(2, 5)).shape == (1, 2, 5)
-    with pytest.raises(sl.ModelError, match="do not fill") as caught:
+    with raises_one_line(sl.ModelError, "do not fill"):
         sl.attention_rollout(made(), wide, skip=3)
-    says(caught.value)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers import nothing_changes, says
+from helpers import nothing_changes, raises_one_line
 from PIL import Image
 from torch import Tensor, nn
 from torchvision.transforms.functional import gaussian_blur
@@ -281,9 +281,8 @@ def test_few_of_a_group_show_nothing_after_holm() -> None:
 )
 def test_groups_that_cannot_be_told_apart_are_said(groups: list[str], sentence: str) -> None:
     model, regions = planted(1, 1)
-    with pytest.raises(sl.SaliencyError, match=sentence) as caught:
+    with raises_one_line(sl.SaliencyError, sentence):
         sl.audit(model, torch.rand(30, 3, 20, 20), regions=regions, groups=groups)
-    says(caught.value)
 
 
 def test_the_opinion_of_an_even_map_is_one_half_however_large_the_shortcut() -> None:
@@ -342,9 +341,8 @@ def test_what_cannot_be_audited_is_said(net: nn.Sequential, images: Tensor, chan
     mask = torch.zeros(3, 8, 8, dtype=torch.bool)
     mask[:, :3] = True
     regions = {"object": mask, "shortcut": change.pop("shortcut", ~mask)}
-    with pytest.raises(sl.SaliencyError, match=sentence) as caught:
+    with raises_one_line(sl.SaliencyError, sentence):
         sl.audit(net, images, **({"regions": regions} | change))
-    says(caught.value)
 
 
 def test_one_image_is_too_few(net: nn.Sequential, images: Tensor) -> None:
@@ -437,9 +435,8 @@ def test_what_is_done_is_not_done_again_unless_it_has_changed(
     asked.clear()
     assert folders.audit_folder(folder, tmp_path / "r.html", model=MODEL) != first
     assert asked == ["owl1.png"]
-    with pytest.raises(sl.SaliencyError, match="answers to another question") as caught:
+    with raises_one_line(sl.SaliencyError, "answers to another question"):
         folders.audit_folder(folder, tmp_path / "r.html", model=MODEL, target="owl")
-    says(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -516,6 +513,5 @@ def test_what_cannot_be_done_is_one_sentence(
 def test_a_folder_of_broken_photos_says_why(folder: Path, tmp_path: Path) -> None:
     for index in range(3):
         (folder / f"owl{index}.object.png").unlink()
-    with pytest.raises(sl.SaliencyError, match="has 1") as caught:
+    with raises_one_line(sl.SaliencyError, "has 1"):
         folders.audit_folder(folder, tmp_path / "r.html", model=MODEL)
-    says(caught.value)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from captum.attr import IntegratedGradients
-from helpers import nothing_changes, relative, says, small_network
+from helpers import nothing_changes, raises_one_line, relative, small_network
 from torch import Tensor, nn
 
 import saliency_lib as sl
@@ -135,9 +135,7 @@ def test_nothing_changes(regressor: nn.Module, images: Tensor, reference: Tensor
 
 
 def test_what_does_not_fit_says_so(regressor: nn.Module, images: Tensor, reference: Tensor) -> None:
-    with pytest.raises(sl.ImageError, match="the reference of images") as caught:
+    with raises_one_line(sl.ImageError, "the reference of images"):
         sl.balance(regressor, images, reference=images[:2])
-    says(caught.value)
-    with pytest.raises(sl.SaliencyError, match="steps should be a whole number") as caught:
+    with raises_one_line(sl.SaliencyError, "steps should be a whole number"):
         sl.balance(regressor, images, reference=reference, steps=0)
-    says(caught.value)

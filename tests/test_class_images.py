@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import MEAN, STD, nothing_changes, relative, says, small_network, thawed
+from helpers import MEAN, STD, nothing_changes, raises_one_line, relative, says, small_network, thawed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Generator, Tensor, nn
@@ -489,9 +489,8 @@ class Detached(nn.Module):
 def test_a_network_without_a_gradient_is_refused(how: str, priors: Any) -> None:
     """The penalty has a gradient always, so the ascent would quietly return where it started."""
     priors = SMALL if priors == "recommended" else priors
-    with pytest.raises(sl.ModelError, match="the score has no gradient") as caught:
+    with raises_one_line(sl.ModelError, "the score has no gradient"):
         of(Detached(how), priors=priors)
-    says(caught.value)
 
 
 @pytest.mark.parametrize("optimizer", ["gradient", "adam"])
@@ -517,9 +516,8 @@ def test_a_network_that_returns_nan_is_refused() -> None:
     model = small_network()
     model[0].weight.data[0, 0, 0, 0] = math.nan
     images, callback = recorded()
-    with pytest.raises(sl.SaliencyError, match="look at the model's weights") as caught:
+    with raises_one_line(sl.SaliencyError, "look at the model's weights"):
         of(model, steps=1000, callback=callback)
-    says(caught.value)
     assert len(images) == 1
 
 
@@ -568,9 +566,8 @@ def test_a_bar_is_shown_where_it_is_wanted(
 
 def test_scale_needs_a_network_that_takes_any_size() -> None:
     model = sl.load_model("creature_convnet")
-    with pytest.raises(sl.ModelError, match=r"cannot run on images of shape \(1, 3, \d+, \d+\)") as caught:
+    with raises_one_line(sl.ModelError, r"cannot run on images of shape \(1, 3, \d+, \d+\)"):
         sl.class_image(model, 3, priors=Scale(0.5, 0.8), steps=5)
-    says(caught.value)
 
 
 def test_recommended_is_what_chapter_6_arrives_at() -> None:

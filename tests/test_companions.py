@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers import says
+from helpers import raises_one_line
 from torch.nn.functional import max_pool2d
 
 import saliency_lib as sl
@@ -89,6 +89,5 @@ def test_the_dial_sets_how_much_shows_through() -> None:
     ],
 )
 def test_what_cannot_be_drawn_is_said(options: dict, sentence: str) -> None:
-    with pytest.raises(sl.ImageError, match=sentence) as caught:
+    with raises_one_line(sl.ImageError, sentence):
         sl.companions(1, **options)
-    says(caught.value)

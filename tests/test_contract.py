@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import nothing_changes, relative, says, thawed
+from helpers import nothing_changes, raises_one_line, relative, says, thawed
 from torch import Tensor, nn
 
 import saliency_lib as sl
@@ -188,18 +188,16 @@ def _last(net: Network) -> str:
 def test_targets_that_are_none_are_said(method: str) -> None:
     _, found = ready(method, "modules")
     for target in (5, -1, "zebra", [0], [0, 1, 2], True, 1.5, object(), lambda o: o[:, 77], lambda o: o.sum()):
-        with pytest.raises(sl.TargetError) as caught:
+        with raises_one_line(sl.TargetError):
             found.maps(target)
-        says(caught.value)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_an_attribution_has_a_number_for_every_entry_and_the_map_is_made_of_it(method: str) -> None:
     net, found = ready(method, "functional")
     if not found.per_pixel():
-        with pytest.raises(sl.SaliencyError, match="use maps") as caught:
+        with raises_one_line(sl.SaliencyError, "use maps"):
             found.attribution(1)
-        says(caught.value)
         return
     A = found.attribution(1)
     assert A.shape == net.images.shape
@@ -293,9 +291,8 @@ def test_nothing_of_the_callers_changes(method: str) -> None:
         prepared(method, model, images * 2)
     hook.remove()
     model.network.last.register_forward_hook(_stumble)
-    with nothing_changes(model, images), pytest.raises(sl.ModelError, match="stumbled") as caught:
+    with nothing_changes(model, images), raises_one_line(sl.ModelError, "stumbled"):
         prepared(method, model, images).maps(1)
-    says(caught.value)
 
 
 def _stumble(module: nn.Module, given: Any, output: Tensor) -> None:
@@ -408,9 +405,8 @@ def test_what_cannot_be_used_is_said_in_one_sentence(method: str) -> None:
             prepared(method, net.model, spoil(net.images))
         assert says(caught.value), title
     for model in (None, torch.relu, _Nan()):
-        with pytest.raises(sl.SaliencyError) as caught:
+        with raises_one_line(sl.SaliencyError):
             prepared(method, model, net.images, **at_a_layer(method, "0")).maps()  # type: ignore[arg-type]
-        says(caught.value)
     for name in sl.find_method(method).settings():
         if name != "progress":  # whatever Python takes for a truth
             for value in (object(), float("nan"), "", b"x", [None], {"a": 1}, torch.empty(0)):

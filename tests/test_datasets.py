@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from helpers import nothing_changes, says
+from helpers import nothing_changes, raises_one_line
 from torch import Tensor, nn
 
 import saliency_lib as sl
@@ -52,6 +52,5 @@ def test_images_are_images_and_masks_are_of_their_size(name: str) -> None:
 @pytest.mark.parametrize("name", SETS)
 def test_wrong_numbers_say_so(name: str) -> None:
     for wrong in ({"count": 0}, {"count": 2.5}, {"count": "3"}, {"seed": -1}):
-        with pytest.raises(sl.ImageError, match=rf"{next(iter(wrong))} should be a whole number") as caught:
+        with raises_one_line(sl.ImageError, rf"{next(iter(wrong))} should be a whole number"):
             SETS[name](**{"count": 1} | wrong)
-        says(caught.value)

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from helpers import nothing_changes, says
+from helpers import nothing_changes, raises_one_line
 from torch import Tensor, nn
 
 import saliency_lib as sl
@@ -84,9 +84,8 @@ def test_detections_asks_the_model_and_changes_nothing() -> None:
 
 def test_what_is_no_detector_is_told() -> None:
     for output in (torch.zeros(2, 5), torch.zeros(2, 3, 4), [torch.zeros(2, 3, 6)]):
-        with pytest.raises(sl.ModelError, match="candidates, 4 \\+ K") as caught:
+        with raises_one_line(sl.ModelError, "candidates, 4 \\+ K"):
             reported(output, HEAD)
-        says(caught.value)
     with pytest.raises(sl.SaliencyError, match="threshold"):
         reported(CROWD, HEAD, threshold=2)
 
@@ -101,9 +100,8 @@ def test_a_number_of_a_box_is_that_of_its_candidate() -> None:
 
 
 def test_a_detector_that_found_nothing_is_told_in_one_sentence() -> None:
-    with pytest.raises(sl.TargetError, match="found nothing in image 1") as caught:
+    with raises_one_line(sl.TargetError, "found nothing in image 1"):
         sl.box_number(reported(torch.cat([CROWD, CROWD - 9]), HEAD))
-    says(caught.value)
     (found,) = reported(CROWD, HEAD)
     with pytest.raises(sl.TargetError, match="'middle'"):
         sl.box_number(found[0], "middle")

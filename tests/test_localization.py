@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from helpers import says
+from helpers import raises_one_line, says
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -76,9 +76,8 @@ def test_what_is_no_box() -> None:
     no_sides = [(0, 0, 1), (2, 0, 1, 1), (0, 3, 1, 1), (0, 0, np.nan, 1), (0, 0, np.inf, 1), (0, 0, np.inf, np.inf)]
     for wrong in [*no_sides, None, "1234", 3, {0, 1, 2, 3}, {0: 1, 1: 1, 2: 2, 3: 3}, b"\0\0\2\2"]:
         for boxes in (((0, 0, 1, 1), wrong), (wrong, (0, 0, 1, 1))):
-            with pytest.raises(sl.SaliencyError, match="a box is") as caught:
+            with raises_one_line(sl.SaliencyError, "a box is"):
                 sl.box_iou(*boxes)  # type: ignore[arg-type]
-            says(caught.value)
 
 
 def test_boxes_of_small_integers_do_not_overflow() -> None:
@@ -327,9 +326,8 @@ def test_a_map_of_the_crop_gives_the_box_in_the_photo() -> None:
         covered[..., 2, 0] = 1
         assert sl.threshold_box(photo, covered).box == (100, 20, 110, 30)
     saliency[0, 2, 0] = 1  # computed by hand: it has forgotten
-    with pytest.raises(sl.ImageError, match="does not say which part") as caught:
+    with raises_one_line(sl.ImageError, "does not say which part"):
         sl.threshold_box(photo, saliency)
-    says(caught.value)
     assert sl.threshold_box(photo, saliency, part="center").box == (100, 20, 110, 30)
     assert sl.threshold_box(photo, saliency, part="whole").box == (0, 20, 30, 30)
     assert sl.threshold_box(photo, saliency, part=(0.5, 0, 1, 1)).box == (150, 20, 165, 30)
@@ -409,9 +407,8 @@ def test_of_two_thresholds_the_mask_is_that_of_the_larger() -> None:
 
 @pytest.mark.parametrize("part", ["all", (0, 0, 1), (0.5, 0, 0.4, 1), (0, 0, 2, 1), (-0.1, 0, 1, 1), 3])
 def test_what_is_no_part_of_a_photo(part: object) -> None:
-    with pytest.raises(sl.ImageError, match="part") as caught:
+    with raises_one_line(sl.ImageError, "part"):
         sl.localize(gray(20, 10), torch.rand(4, 4), part=part)  # type: ignore[arg-type]
-    says(caught.value)
 
 
 def test_a_photo_is_brought_upright_once(monkeypatch: pytest.MonkeyPatch) -> None:

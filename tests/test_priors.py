@@ -10,7 +10,7 @@ import pytest
 import scipy.ndimage
 import scipy.stats
 import torch
-from helpers import relative, says
+from helpers import raises_one_line, relative
 from torch import Generator, Tensor
 
 import saliency_lib as sl
@@ -413,6 +413,5 @@ MAKERS: list[tuple[Callable[[], Any], str]] = [
 
 @pytest.mark.parametrize(("make", "words"), MAKERS, ids=[str(n) for n in range(len(MAKERS))])
 def test_a_prior_with_impossible_numbers_is_refused(make: Callable[[], Any], words: str) -> None:
-    with pytest.raises(sl.SaliencyError, match=words) as caught:
+    with raises_one_line(sl.SaliencyError, words):
         make()
-    says(caught.value)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers import says
+from helpers import raises_one_line
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
@@ -249,6 +249,5 @@ def test_light_and_colors_vary(drawn: sl.Roads) -> None:
     ],
 )
 def test_unknown_parts_say_so(wrong: dict[str, Any]) -> None:
-    with pytest.raises(sl.ImageError, match=r"there is no|should be a list|a number|by how many") as caught:
+    with raises_one_line(sl.ImageError, r"there is no|should be a list|a number|by how many"):
         sl.roads(1, **wrong)
-    says(caught.value)

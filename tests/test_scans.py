@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers import says
+from helpers import raises_one_line
 from pydicom import Dataset, FileMetaDataset, dcmread
 from pydicom.data import get_testdata_file
 from pydicom.pixels import apply_modality_lut, apply_windowing
@@ -113,6 +113,5 @@ def wrong(tmp_path: Path) -> dict[str, tuple[Any, Any]]:
 
 def test_what_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
     for source, window in wrong(tmp_path).values():
-        with pytest.raises(sl.SaliencyError) as caught:
+        with raises_one_line(sl.SaliencyError):
             sl.load_scan(source, window)
-        says(caught.value)

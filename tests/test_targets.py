@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from helpers import says
+from helpers import raises_one_line, says
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,9 +82,8 @@ def test_every_kind_of_target_selects_its_scores(target: Target, expected: list[
     ],
 )
 def test_wrong_targets_say_what_is_wrong(target: object, message: str) -> None:
-    with pytest.raises(sl.TargetError, match=message) as caught:
+    with raises_one_line(sl.TargetError, message):
         pick(SCORES, target, NAMES)  # type: ignore[arg-type]
-    says(caught.value)
 
 
 def test_one_image_is_not_spoken_of_in_the_plural() -> None:
@@ -142,9 +141,8 @@ def test_the_posterior_knows_the_names_of_the_model_and_guesses_none() -> None:
 
 @pytest.mark.parametrize("target", [3, -1, [0], "no such class", 1.5])
 def test_a_posterior_of_no_class_says_so(target: object) -> None:
-    with pytest.raises(sl.TargetError) as caught:
+    with raises_one_line(sl.TargetError):
         pick(SCORES, sl.posterior(target), NAMES)  # type: ignore[arg-type]
-    says(caught.value)
 
 
 def test_the_targets_and_scores_are_not_changed(device: torch.device) -> None:

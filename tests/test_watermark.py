@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers import nothing_changes, says
+from helpers import nothing_changes, raises_one_line
 from torch import Tensor, nn
 
 import saliency_lib as sl
@@ -37,6 +37,5 @@ def test_a_network_takes_it_for_a_sign_of_a_carton(embedded: sl.Model, photos: T
 
 @pytest.mark.parametrize("options", [{"opacity": 2.0}, {"row": -1.0}])
 def test_numbers_out_of_range_are_refused(options: dict) -> None:
-    with pytest.raises(sl.ImageError, match="at least 0 and at most 1") as caught:
+    with raises_one_line(sl.ImageError, "at least 0 and at most 1"):
         sl.watermark(torch.zeros(1, 3, 8, 8), **options)
-    says(caught.value)

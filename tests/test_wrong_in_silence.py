@@ -1,14 +1,12 @@
 """Networks of other people's making: the right answer or one sentence, where once a wrong map came without a word."""
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import Act, nothing_changes, relative, says, small_network
+from helpers import Act, nothing_changes, raises_one_line, relative, small_network
 from torch import Tensor, nn
 
 import saliency_lib as sl
@@ -28,9 +26,8 @@ import saliency_lib as sl
 def test_images_that_depend_on_each_other_are_found_by_trying(mixing: Any, net: nn.Module) -> None:
     mixed, images = nn.Sequential(Act(mixing), net).eval(), torch.rand(2, 3, 8, 8)
     for ask in (lambda x: sl.input_gradient(mixed, x, 1), lambda x: sl.occlusion(mixed, x, 1)):
-        with nothing_changes(mixed, images), pytest.raises(sl.ModelError, match="one by one") as caught:
+        with nothing_changes(mixed, images), raises_one_line(sl.ModelError, "one by one"):
             ask(images)
-        says(caught.value)
     assert sl.input_gradient(mixed, images[:1], 1).shape == (1, 3, 8, 8)
     assert sl.occlusion(mixed, images[:1], 1, batch_size=1).shape == (1, 8, 8)
 
@@ -65,9 +62,8 @@ class Last(nn.Module):
 def test_channels_that_come_last_are_told_or_refused(size: tuple[int, int]) -> None:
     model, images = Last(), torch.rand(2, 3, *size)
     for method in ("grad-cam", "layer-saliency"):
-        with pytest.raises(sl.ModelError, match=r"channels last: say sl.tokens") as caught:
+        with raises_one_line(sl.ModelError, r"channels last: say sl.tokens"):
             sl.find_method(method)(model, images, layer="norm").maps(1)
-        says(caught.value)
         found = sl.find_method(method)(model, images, layer=sl.tokens("norm", skip=0)).maps(1)
         assert found.shape == (2, *size)
     expected = sl.grad_cam(
@@ -94,9 +90,8 @@ def test_a_layer_that_cannot_be_used_leaves_no_hook_behind(net: nn.Sequential, i
         warnings.simplefilter("ignore")
         mixed = nn.Sequential(*net[:4], torch.jit.script(net[4]), net[5])
     for names in (["0", "1", "2", "3", "4"], ["4"], ["4", "3", "0"]):
-        with nothing_changes(mixed[:4], images), pytest.raises(sl.ModelError, match="cannot be looked into") as caught:
+        with nothing_changes(mixed[:4], images), raises_one_line(sl.ModelError, "cannot be looked into"):
             sl.activations(mixed, images, names)
-        says(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -118,9 +113,8 @@ def test_what_a_layer_puts_out_instead_of_a_map_is_named(odd: Any, words: str, i
             self.layer(x)
             return self.net(x)
 
-    with pytest.raises(sl.ModelError, match=words) as caught:
+    with raises_one_line(sl.ModelError, words):
         sl.grad_cam(Odd(), images, 1, layer="layer")
-    says(caught.value)
 
 
 def test_layers_of_a_wrapped_network_have_their_own_names(net: nn.Module, images: Tensor) -> None:
@@ -139,9 +133,8 @@ def test_tokens_that_no_score_depends_on_are_no_map_of_zeros(images: Tensor) -> 
             t = self.tokens(x)
             return self.last(t[:, 0] + 1)
 
-    with pytest.raises(sl.ModelError, match="none of these tokens") as caught:
+    with raises_one_line(sl.ModelError, "none of these tokens"):
         sl.grad_cam(First(), images, 1, layer=sl.tokens("tokens"))
-    says(caught.value)
 
 
 # --- the one place where a target is asked of a batch --------------------------------------------------------------
@@ -186,24 +179,14 @@ def test_a_function_of_one_value_an_image_is_asked_of_that_image(
 @pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
 def test_a_number_that_is_none_is_refused(method: str, value: float, net: nn.Module, images: Tensor) -> None:
     masked = nn.Sequential(net, Act(lambda s: s * 1 + torch.tensor([value, 0, 0, 0, 0])))
-    with pytest.raises(sl.ModelError, match=r"infinite or NaN|returns NaN") as caught:
+    with raises_one_line(sl.ModelError, r"infinite or NaN|returns NaN"):
         sl.find_method(method)(masked, images).maps(0)
-    says(caught.value)
 
 
 def test_a_gradient_that_is_none_is_refused(images: Tensor) -> None:
     root = Act(lambda x: (x * 0).sqrt().sum((2, 3)) + x.mean((2, 3)))
-    with pytest.raises(sl.ModelError, match="gradient at the image is infinite or NaN") as caught:
+    with raises_one_line(sl.ModelError, "gradient at the image is infinite or NaN"):
         sl.input_gradient(root, images, 1)
-    says(caught.value)
-
-
-@contextmanager
-def raises_one_line(kind: type[Exception], match: str) -> Iterator[None]:
-    """An error of this kind whose message is one line and says this."""
-    with pytest.raises(kind, match=match) as caught:
-        yield
-    says(caught.value)
 
 
 # --- the model itself ----------------------------------------------------------------------------------------------
