@@ -175,7 +175,7 @@ def says(error: BaseException) -> str:
 @contextmanager
 def raises_one_line(kind: type[Exception], match: str = "") -> Iterator[None]:
     """An error of this kind whose message is one line and says this."""
-    with pytest.raises(kind, match=match) as caught:
+    with pytest.raises(kind, match=match or None) as caught:
         yield
     says(caught.value)
 
