@@ -18,7 +18,7 @@ from saliency_lib.diffusion.words import VOCABULARY, tokens
 from saliency_lib.errors import ImageError, ModelError, SaliencyError
 from saliency_lib.models.weights import load_trained
 
-SHA256 = {"creature_diffusion": "15d023edc6bfc3cce1c568e782cb351e2b6fe6895ab37f1cfbf30c7a18513464"}
+SHA256 = {"creature_diffusion": "593d6420fae847831558605af941bf4caae7a73fa7456115f56daf08841f3095"}
 
 SIZES = ((SIDE, SIDE), (SIDE, 2 * SIDE))
 """Pixels of the pictures that it was trained on: of one thing, and of two."""
