@@ -52,7 +52,7 @@ CHAPTERS = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
 # A worker takes a core and up to 3 GB: two at least, four at most.
 WORKERS = str(min(4, max(2, os.cpu_count() or 2)))
 # Any other distribution would split a chapter between two kernels. What takes longest comes first, see below.
-SHARED = ["-n", WORKERS, "--dist", "loadscope", "--no-loadscope-reorder"]
+SHARED = ["-n", WORKERS, "--dist", "loadscope", "--no-loadscope-reorder", "--durations=10", "--durations-min=5"]
 
 
 def parser() -> argparse.ArgumentParser:
