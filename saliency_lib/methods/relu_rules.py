@@ -254,12 +254,12 @@ def _may_be_written_out(node: Any, kind: str) -> bool:
         case "Add" | "Sub" if None not in below:
             return any("Abs" in a.name() and a.next_functions[0][0] is b for a, b in (below, below[::-1]))
         case "Max" | "Amax" | "Sort" | "Topk" | "MaxPool2DWithIndices" | "MaxPool3DWithIndices":
-            source = below[0]
-            while source is not None and source.name().removesuffix("Backward0") in _VIEWS:
-                source = source.next_functions[0][0]
+            source = _before_views(below[0])
             made = "" if source is None else source.name()
-            beside = made.startswith("Stack") or (made.startswith(("Cat", "ConstantPad")) and "Pool" not in kind)
-            return beside and ("Pad" in made or any(part is None for part, _ in source.next_functions))
+            if not (made.startswith("Stack") or (made.startswith(("Cat", "ConstantPad")) and "Pool" not in kind)):
+                return False
+            parts = [_before_views(part) for part, _ in source.next_functions]
+            return "Pad" in made or None in parts or _one_is_a_multiple(parts)
     return False
 
 
@@ -269,9 +269,20 @@ def _zeros(node: Any) -> int | None:
     return next((i for i in (0, 1) if node.next_functions[i][0] is None and not sides[i].any()), None)
 
 
-def _one_is_a_multiple(below: Sequence[Any]) -> bool:
-    """Whether one of two functions is the other times something, as in max(x, 0 * x)."""
-    return any("Mul" in a.name() and b in {c for c, _ in a.next_functions} for a, b in (below, below[::-1]) if a and b)
+def _one_is_a_multiple(parts: Sequence[Any]) -> bool:
+    """Whether one of some functions is another of them times something, as in max(x, 0 * x)."""
+    return any(
+        "Mul" in part.name() and any(_before_views(one) in parts for one, _ in part.next_functions if one is not None)
+        for part in parts
+        if part is not None
+    )
+
+
+def _before_views(node: Any) -> Any:
+    """The function that made the entries, whatever their shape."""
+    while node is not None and node.name().removesuffix("Backward0") in _VIEWS:
+        node = node.next_functions[0][0]
+    return node
 
 
 _VIEWS = {"View", "UnsafeView", "ReshapeAlias", "Unsqueeze", "Squeeze", "Permute", "Transpose", "Clone", "Expand"}
